@@ -1,0 +1,21 @@
+# The one place where compiler, hardening and sanitizer flags live.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor
+                    -Wno-missing-field-initializers -fstack-protector-strong)
+if(ALIBI_DEVELOPER)
+  add_compile_options(-Werror)
+endif()
+add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+add_link_options(-Wl,-z,relro,-z,now)
+
+set(ALIBI_SANITIZE "" CACHE STRING "Sanitizers, such as address,undefined")
+if(ALIBI_SANITIZE)
+  add_compile_options(-fsanitize=${ALIBI_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${ALIBI_SANITIZE})
+endif()
