@@ -10,9 +10,10 @@
 namespace alibi::event {
 
 /// `ip_protocol` is the IANA number (6, 17, 1, 58, ...). Endpoints in either
-/// order give the same id. For ICMP the ports are type and code as the
-/// specification maps them; without them the id is computed as for protocols
-/// that have no ports.
+/// order give the same id. For ICMP the port of the asking side is the type and
+/// the port of the other side the answering type (echo: 8 and 0), or the code
+/// where the specification knows no answering type; without ports the id is
+/// computed as for protocols that have none.
 [[nodiscard]] std::string community_id(std::uint8_t ip_protocol, const Endpoint& a,
                                        const Endpoint& b);
 

@@ -3,9 +3,11 @@
 // section 2; that document decides.
 //
 //   Field bytes are made safe first: control bytes, DEL, backslash, double
-//   quote and bytes that are not valid UTF-8 become \xNN (backslash: \\), and a
-//   first byte of = + - @ becomes \xNN, so that no argument of any program can
-//   end a line, forge a column or start a spreadsheet formula. A field with a
+//   quote, bytes that are not valid UTF-8, and characters that end lines or
+//   reorder text on a terminal (C1 controls, U+2028, bidirectional marks) become
+//   \xNN (backslash: \\), and a first byte of = + - @ becomes \xNN, so that no
+//   argument of any program can end a line, forge a column or start a
+//   spreadsheet formula. A field with a
 //   comma is then enclosed in double quotes (RFC 4180). Decoding gives back the
 //   original bytes exactly.
 //

@@ -67,7 +67,7 @@ struct Record {
   std::string result;
   Grade grade = Grade::None;
   std::string via;
-  Extra extra;    ///< in order of writing; keys are [a-z0-9_]+
+  Extra extra;    ///< in order of writing; keys are [a-z0-9_]+, not src
   Source source;  ///< kept apart from `extra` in memory, written there as src=
 
   /// First value of `key` in extra, or empty.
