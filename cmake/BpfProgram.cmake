@@ -34,6 +34,7 @@ function(alibi_bpf_program name)
     COMMAND ${BPFTOOL} gen skeleton ${object} name ${name}_bpf > ${skeleton}
     DEPENDS ${object}
     COMMENT "BPF skeleton ${name}" VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY ALIBI_BPF_OBJECTS ${object})
   add_custom_target(bpf_${name}_files DEPENDS ${skeleton})
   add_library(bpf_${name} INTERFACE)
   add_dependencies(bpf_${name} bpf_${name}_files)
