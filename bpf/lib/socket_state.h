@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is remembered of a socket: who made it, who used it, who holds it.
+ *
+ * Lives in socket local storage and dies with the socket. BPF_F_CLONE makes an
+ * accepted socket start with a copy of its listener's entry, so the listener's
+ * creator is known although SYN_RECV->ESTABLISHED runs in any context.
+ * Local storage is open to tracing programs since 5.11; on 5.10 a hash keyed by
+ * the socket's address stands in for it. */
+#ifndef ALIBI_SOCKET_STATE_H
+#define ALIBI_SOCKET_STATE_H
+
+#include "lib/emit.h"
+#include "lib/process_key.h"
+
+struct socket_state {
+  struct alibi_process_key creator;
+  struct alibi_process_key sender; /* who sent last, in its own context */
+  u64 created_ns;
+  u64 established_ns;
+  u64 reported_ns; /* last FLOW_OPEN or FLOW_UPDATE */
+  u64 reported_bytes;
+  u32 net_ns;
+  u8 role;  /* enum alibi_socket_role */
+  u8 flags; /* enum alibi_flow_flags */
+  u16 reserved_0;
+  struct alibi_socket_user users[ALIBI_USERS_MAX];
+  u64 holders[ALIBI_HOLDERS_MAX]; /* start time ^ tgid of processes reported as holders */
+};
+
+#ifdef ALIBI_LEGACY
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 65536);
+  __type(key, u64);
+  __type(value, struct socket_state);
+} al_sock SEC(".maps");
+
+static const struct socket_state blank_state;
+
+static __always_inline struct socket_state *find_state(void *sk) {
+  u64 key = (u64)sk;
+  return bpf_map_lookup_elem(&al_sock, &key);
+}
+static __always_inline struct socket_state *make_state(void *sk) {
+  u64 key = (u64)sk;
+  struct socket_state *s = bpf_map_lookup_elem(&al_sock, &key);
+  if (s) return s;
+  bpf_map_update_elem(&al_sock, &key, &blank_state, BPF_NOEXIST);
+  return bpf_map_lookup_elem(&al_sock, &key);
+}
+
+#else
+
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+  __type(key, int);
+  __type(value, struct socket_state);
+} al_sock SEC(".maps");
+
+#define find_state(sk) ((struct socket_state *)bpf_sk_storage_get(&al_sock, sk, 0, 0))
+#define make_state(sk) \
+  ((struct socket_state *)bpf_sk_storage_get(&al_sock, sk, 0, BPF_SK_STORAGE_GET_F_CREATE))
+
+#endif
+
+static __always_inline void count_refused_state(void) {
+  struct alibi_counters *c = counters();
+  if (c) __sync_fetch_and_add(&c->states_refused, 1);
+}
+
+/* Both sides of an inet socket. `sk` must be readable by the caller's program
+ * type; the checked reads serve all of them. */
+static __always_inline void fill_tuple(struct alibi_tuple *t, struct sock *sk) {
+  struct sock_common *c = &sk->__sk_common;
+  t->family = BPF_CORE_READ(c, skc_family);
+  t->protocol = BPF_CORE_READ(sk, sk_protocol);
+  t->local_port = BPF_CORE_READ(c, skc_num);
+  /* skc_num is zero again at TCP_CLOSE of a socket that was bound by itself */
+  if (!t->local_port)
+    t->local_port = __builtin_bswap16(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+  t->remote_port = __builtin_bswap16(BPF_CORE_READ(c, skc_dport));
+  if (t->family == AF_INET) {
+    BPF_CORE_READ_INTO((u32 *)t->local, c, skc_rcv_saddr);
+    BPF_CORE_READ_INTO((u32 *)t->remote, c, skc_daddr);
+  } else if (t->family == AF_INET6) {
+    BPF_CORE_READ_INTO((struct in6_addr *)t->local, c, skc_v6_rcv_saddr);
+    BPF_CORE_READ_INTO((struct in6_addr *)t->remote, c, skc_v6_daddr);
+  }
+}
+
+static __always_inline bool is_user(const struct alibi_socket_user *u, const struct alibi_process_key *k) {
+  return u->tgid == k->tgid && u->start_boot_ns == k->start_boot_ns;
+}
+
+/* The slot of process `k`, taken for it if it has none yet; *is_new tells.
+ * Null: all slots belong to others. */
+static __always_inline struct alibi_socket_user *user_slot(struct socket_state *s,
+                                                           const struct alibi_process_key *k,
+                                                           u32 how, bool *is_new) {
+  *is_new = false;
+#pragma unroll
+  for (int i = 0; i < ALIBI_USERS_MAX; i++) {
+    struct alibi_socket_user *u = &s->users[i];
+    if (is_user(u, k)) return u;
+    if (u->tgid) continue;
+#ifndef ALIBI_LEGACY
+    /* two processes may use the socket for the first time at once */
+    if (__sync_val_compare_and_swap(&u->start_boot_ns, 0, k->start_boot_ns)) continue;
+#else
+    u->start_boot_ns = k->start_boot_ns;
+#endif
+    u->tgid = k->tgid;
+    u->uid = k->uid;
+    u->how = how;
+    *is_new = true;
+    return u;
+  }
+  if (!(s->flags & ALIBI_FLOW_MORE_USERS)) {
+    s->flags |= ALIBI_FLOW_MORE_USERS;
+    *is_new = true;
+  }
+  return 0;
+}
+
+#endif

@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Which process owns which flow.
+//
+// TCP: tp_btf/inet_sock_set_state (since 4.16). SYN_SENT and LISTEN run in the
+// caller's context, so the owner is right there; ESTABLISHED and CLOSE run
+// anywhere and take it from the socket's state. A flow is reported once, when
+// it ends; a sweep by the recorder (iter/bpf_sk_storage_map) announces those
+// that live longer. That makes a short connection cost one record per side.
+//
+// UDP, ICMP, raw: counted per remote address in a table at cgroup_skb of the
+// root cgroup, which sees every network namespace and no forwarded packet.
+//
+// Users of a socket: tp_btf/sock_{send,recv}_length (since 6.3), in the user's
+// own context for every kind of I/O incl. io_uring and sendfile; splice
+// receives only pass tcp_rcv_space_adjust (since 4.16). Before 6.3 senders are
+// seen at net_dev_queue while they hold the socket lock.
+
+#include "kernel_types.h"
+
+#include "lib/emit.h"
+#include "lib/process_key.h"
+#include "lib/socket_state.h"
+
+#include <bpf/bpf_endian.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum { DNS_PORT = 53, MDNS_PORT = 5353, LLMNR_PORT = 5355 };
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 32768);
+  __type(key, struct alibi_conversation_key);
+  __type(value, struct alibi_conversation);
+} al_convs SEC(".maps");
+
+/* The cookie is made by the kernel on first use. Helpers may make it; a plain
+ * read (5.10 tracing programs) may find zero. */
+static __always_inline u64 cookie_of(struct sock *sk) {
+#ifdef ALIBI_LEGACY
+  return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+#else
+  return bpf_get_socket_cookie(sk);
+#endif
+}
+
+static __always_inline u32 net_ns_of(struct sock *sk) {
+  return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* ---------------------------------------------------------------------- TCP */
+
+static __always_inline void fill_counters(struct alibi_flow *r, struct sock *sk) {
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  r->packets_in = BPF_CORE_READ(tp, segs_in);
+  r->packets_out = BPF_CORE_READ(tp, segs_out);
+  r->retransmits = BPF_CORE_READ(tp, total_retrans);
+  r->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3; /* kept times 8, include/linux/tcp.h */
+  r->bytes_out = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+  r->bytes_in = BPF_CORE_READ(tp, bytes_received);
+  /* bytes_received counts the peer's FIN as one (tcp_rcv_nxt_update) */
+  if (r->bytes_in && (BPF_CORE_READ(sk, sk_flags) & (1UL << SOCK_FLAG_DONE))) r->bytes_in--;
+}
+
+static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u8 moment, u8 old_state) {
+  struct alibi_flow r;
+  __builtin_memset(&r, 0, offsetof(struct alibi_flow, users));
+  fill_tuple(&r.tuple, sk);
+  r.cookie = cookie_of(sk);
+  r.net_ns = net_ns_of(sk);
+  r.old_state = old_state;
+  r.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  r.moment = moment;
+  r.error = BPF_CORE_READ(sk, sk_err);
+  if (!r.error) r.error = BPF_CORE_READ(sk, sk_err_soft);
+  if (moment != ALIBI_FLOW_LISTEN && moment != ALIBI_FLOW_LISTEN_END) fill_counters(&r, sk);
+  if (s) {
+    r.header.process = s->creator;
+    r.created_ns = s->created_ns;
+    r.established_ns = s->established_ns;
+    r.role = s->role;
+    r.flags = s->flags;
+    __builtin_memcpy(r.users, s->users, sizeof(r.users));
+    r.user_count = !!s->users[0].tgid + !!s->users[1].tgid + !!s->users[2].tgid + !!s->users[3].tgid;
+  } else {
+    __builtin_memset(r.users, 0, sizeof(r.users));
+  }
+  emit_network(&r, ALIBI_RECORD_FLOW, sizeof(r));
+}
+
+static __always_inline void forget_users(struct socket_state *s) {
+  __builtin_memset(s->users, 0, sizeof(s->users));
+  __builtin_memset(s->holders, 0, sizeof(s->holders));
+}
+
+static __always_inline void begin_own(struct sock *sk, u8 role) {
+  struct socket_state *s = make_state(sk);
+  if (!s) {
+    count_refused_state();
+    return;
+  }
+  key_of_current(&s->creator);
+  forget_users(s);
+  s->created_ns = bpf_ktime_get_boot_ns();
+  s->established_ns = 0;
+  s->reported_ns = 0;
+  s->role = role;
+  s->flags = 0;
+  if (role == ALIBI_ROLE_LISTENER) emit_flow(sk, s, ALIBI_FLOW_LISTEN, TCP_CLOSE);
+}
+
+/* The entry is a copy of the listener's. */
+static __always_inline void begin_accepted(struct socket_state *s) {
+  forget_users(s);
+  s->created_ns = s->established_ns = bpf_ktime_get_boot_ns();
+  s->reported_ns = 0;
+  s->role = ALIBI_ROLE_SERVER;
+  s->flags &= ALIBI_FLOW_SNAPSHOT; /* the listener, and with it the creator, may be older than we */
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(al_tcp_state, struct sock *sk, int old, int new) {
+  if (new != TCP_SYN_SENT && new != TCP_ESTABLISHED && new != TCP_LISTEN && new != TCP_CLOSE)
+    return 0;
+  if (sk->sk_protocol != IPPROTO_TCP) return 0;
+  if (new == TCP_SYN_SENT || new == TCP_LISTEN) {
+    begin_own(sk, new == TCP_LISTEN ? ALIBI_ROLE_LISTENER : ALIBI_ROLE_CLIENT);
+    return 0;
+  }
+  struct socket_state *s = find_state(sk);
+  if (new == TCP_ESTABLISHED) {
+    if (!s) return 0;
+    if (old == TCP_SYN_RECV && s->role != ALIBI_ROLE_CLIENT)
+      begin_accepted(s);
+    else
+      s->established_ns = bpf_ktime_get_boot_ns();
+    return 0;
+  }
+  /* A child that never got past SYN_RECV has its listener's entry: no flow. */
+  if (old == TCP_SYN_RECV && s && s->role == ALIBI_ROLE_LISTENER) return 0;
+  emit_flow(sk, s, old == TCP_LISTEN ? ALIBI_FLOW_LISTEN_END : ALIBI_FLOW_CLOSE, old);
+#ifdef ALIBI_LEGACY
+  u64 key = (u64)sk;
+  bpf_map_delete_elem(&al_sock, &key);
+#endif
+  return 0;
+}
+
+/* Read by the recorder once a second: announces what lives longer than
+ * open_after_ns, and reports counters of long-lived flows that changed. */
+SEC("iter/bpf_sk_storage_map")
+int al_it_sockets(struct bpf_iter__bpf_sk_storage_map *ctx) {
+  struct sock *sk = ctx->sk;
+  struct socket_state *s = ctx->value;
+  struct alibi_config *c = config();
+  if (!sk || !s || !c) return 0;
+  if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP) return 0;
+  u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  if (s->role == ALIBI_ROLE_LISTENER || state == TCP_CLOSE || state == TCP_LISTEN) return 0;
+  u64 now = bpf_ktime_get_boot_ns();
+  if (!(s->flags & ALIBI_FLOW_ANNOUNCED)) {
+    if (now - s->created_ns < c->open_after_ns) return 0;
+    s->flags |= ALIBI_FLOW_ANNOUNCED;
+    s->reported_ns = now;
+    emit_flow(sk, s, ALIBI_FLOW_OPEN, state);
+    return 0;
+  }
+  if (now - s->reported_ns < c->update_after_ns) return 0;
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  u64 bytes = BPF_CORE_READ(tp, bytes_sent) + BPF_CORE_READ(tp, bytes_received);
+  if (bytes == s->reported_bytes) return 0;
+  s->reported_bytes = bytes;
+  s->reported_ns = now;
+  emit_flow(sk, s, ALIBI_FLOW_UPDATE, state);
+  return 0;
+}
+
+/* ------------------------------------------------------- users of a socket */
+
+static __always_inline void emit_use(struct sock *sk, struct socket_state *s,
+                                     struct alibi_process_key *user, u32 how) {
+  struct alibi_socket_use r;
+  __builtin_memset(&r, 0, sizeof(r));
+  r.header.process = *user;
+  r.creator = s->creator;
+  fill_tuple(&r.tuple, sk);
+  r.cookie = cookie_of(sk);
+  r.net_ns = net_ns_of(sk);
+  r.how = how;
+  emit_network(&r, ALIBI_RECORD_SOCKET_USE, sizeof(r));
+}
+
+static __always_inline bool is_same(const struct alibi_process_key *a, const struct alibi_process_key *b) {
+  return a->tgid == b->tgid && a->start_boot_ns == b->start_boot_ns;
+}
+
+static __always_inline int used(struct sock *sk, int length, u32 how) {
+  u16 family = sk->__sk_common.skc_family;
+  if (family != AF_INET && family != AF_INET6 && family != AF_PACKET) return 0;
+  struct alibi_process_key user;
+  key_of_current(&user);
+  struct socket_state *s = find_state(sk);
+  if (!s) {
+    s = make_state(sk);
+    if (!s) {
+      count_refused_state();
+      return 0;
+    }
+    s->flags = ALIBI_FLOW_SNAPSHOT;
+    s->created_ns = bpf_ktime_get_boot_ns();
+  }
+  bool is_new;
+  struct alibi_socket_user *slot = user_slot(s, &user, how, &is_new);
+  if (slot && length > 0) {
+    if (how == ALIBI_HOW_SENT)
+      __sync_fetch_and_add(&slot->bytes_out, length);
+    else
+      __sync_fetch_and_add(&slot->bytes_in, length);
+  }
+  bool is_tcp = sk->sk_protocol == IPPROTO_TCP;
+  if (!is_tcp && how == ALIBI_HOW_SENT) s->sender = user;
+  /* Of TCP the closing record names all users; others have no such record. */
+  if (is_new && (!is_tcp || (s->flags & ALIBI_FLOW_ANNOUNCED)) && !is_same(&user, &s->creator))
+    emit_use(sk, s, &user, how);
+  return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(al_send, struct sock *sk, int ret) { return used(sk, ret, ALIBI_HOW_SENT); }
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(al_recv, struct sock *sk, int ret) { return used(sk, ret, ALIBI_HOW_RECEIVED); }
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(al_rcv_space, struct sock *sk) { return used(sk, 0, ALIBI_HOW_RECEIVED); }
+
+/* Kernels before 6.3: a packet enters a device queue while a process holds the
+ * socket lock, so the current process is the sender. */
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(al_dev_queue, struct sk_buff *skb) {
+  struct sock *sk = skb->sk;
+  if (!sk) return 0;
+  u8 state = sk->__sk_common.skc_state;
+  if (state == 6 /* TIME_WAIT */ || state == 12 /* NEW_SYN_RECV */ || state == TCP_LISTEN) return 0;
+  if (sk->sk_protocol != IPPROTO_TCP || !sk->sk_lock.owned) return 0;
+  return used(sk, 0, ALIBI_HOW_SENT);
+}
+
+/* ----------------------------------------------- creation of other sockets */
+
+static __always_inline void emit_socket(u64 cookie, u16 family, u16 type, u32 protocol) {
+  struct alibi_socket r;
+  __builtin_memset(&r, 0, sizeof(r));
+  key_of_current(&r.header.process);
+  r.cookie = cookie;
+  r.net_ns = BPF_CORE_READ(current_task(), nsproxy, net_ns, ns.inum);
+  r.family = family;
+  r.type = type;
+  r.protocol = protocol;
+  emit_network(&r, ALIBI_RECORD_SOCKET, sizeof(r));
+}
+
+SEC("cgroup/sock_create")
+int al_create(struct bpf_sock *sk) {
+  if (sk->type == SOCK_STREAM) return 1; /* owner is taken at connect and listen */
+  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!s) {
+    count_refused_state();
+    return 1;
+  }
+  struct alibi_process_key creator;
+  struct task_struct *task = (void *)bpf_get_current_task();
+  key_of(&creator, task);
+  s->creator = creator;
+  s->created_ns = bpf_ktime_get_boot_ns();
+  s->net_ns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+  if (sk->type == SOCK_RAW || sk->protocol == IPPROTO_ICMP || sk->protocol == IPPROTO_ICMPV6) {
+    struct alibi_socket r;
+    __builtin_memset(&r, 0, sizeof(r));
+    r.header.process = creator;
+    r.cookie = bpf_get_socket_cookie(sk);
+    r.net_ns = s->net_ns;
+    r.family = sk->family;
+    r.type = sk->type;
+    r.protocol = sk->protocol;
+    emit_network(&r, ALIBI_RECORD_SOCKET, sizeof(r));
+  }
+  return 1;
+}
+
+SEC("cgroup/sock_release")
+int al_release(struct bpf_sock *sk) {
+  if (sk->type == SOCK_STREAM) return 1;
+  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, 0);
+  if (!s || !(s->flags & ALIBI_FLOW_TALKED)) return 1;
+  struct alibi_socket_end r;
+  __builtin_memset(&r, 0, sizeof(r));
+  key_of(&r.header.process, (void *)bpf_get_current_task());
+  r.cookie = bpf_get_socket_cookie(sk);
+  emit_network(&r, ALIBI_RECORD_SOCKET_END, sizeof(r));
+  return 1;
+}
+
+/* Whoever connects or sends on a socket it did not make is its sender from
+ * the first packet on; sock_send_length comes only after the packet left. */
+static __always_inline int sends(struct bpf_sock_addr *ctx) {
+  if (ctx->type == SOCK_STREAM) return 1;
+  struct bpf_sock *sk = ctx->sk;
+  if (!sk) return 1;
+  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!s) {
+    count_refused_state();
+    return 1;
+  }
+  key_of(&s->sender, (void *)bpf_get_current_task());
+  return 1;
+}
+
+SEC("cgroup/connect4") int al_connect4(struct bpf_sock_addr *ctx) { return sends(ctx); }
+SEC("cgroup/connect6") int al_connect6(struct bpf_sock_addr *ctx) { return sends(ctx); }
+SEC("cgroup/sendmsg4") int al_sendmsg4(struct bpf_sock_addr *ctx) { return sends(ctx); }
+SEC("cgroup/sendmsg6") int al_sendmsg6(struct bpf_sock_addr *ctx) { return sends(ctx); }
+
+struct syscall_exit {
+  u64 common;
+  long nr;
+  long ret;
+};
+
+static __always_inline struct pt_regs *user_registers(void) {
+#ifdef ALIBI_LEGACY
+  enum { KERNEL_STACK_BYTES = 16384 }; /* x86_64 THREAD_SIZE */
+  return (void *)BPF_CORE_READ(current_task(), stack) + KERNEL_STACK_BYTES -
+         bpf_core_type_size(struct pt_regs);
+#else
+  return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#endif
+}
+
+SEC("tp/syscalls/sys_exit_socket")
+int al_socket(struct syscall_exit *ctx) {
+  if (ctx->ret < 0) return 0;
+  struct pt_regs *regs = user_registers();
+  if (BPF_CORE_READ(regs, di) != AF_PACKET) return 0; /* inet sockets: cgroup/sock_create */
+  emit_socket(0, AF_PACKET, BPF_CORE_READ(regs, si) & 0xf,
+              bpf_ntohs((u16)BPF_CORE_READ(regs, dx)));
+  return 0;
+}
+
+struct sockaddr_any { /* sockaddr_in and sockaddr_in6 share the first 4 bytes */
+  u16 family;
+  u16 port;
+  u8 address4[4]; /* or flowinfo */
+  u8 address6[16];
+};
+
+/* No route, no address, forbidden: such attempts end before SYN_SENT, or
+ * without any state at all, and only the system call tells of them. */
+SEC("tp/syscalls/sys_exit_connect")
+int al_connect(struct syscall_exit *ctx) {
+  enum { EINTR_ = 4, EALREADY_ = 114, EINPROGRESS_ = 115, EISCONN_ = 106 };
+  long error = -ctx->ret;
+  if (error <= 0 || error == EINPROGRESS_ || error == EALREADY_ || error == EINTR_ || error == EISCONN_)
+    return 0;
+  struct pt_regs *regs = user_registers();
+  struct sockaddr_any address = {};
+  bpf_probe_read_user(&address, 8, (void *)BPF_CORE_READ(regs, si));
+  if (address.family != AF_INET && address.family != AF_INET6) return 0;
+  if (address.family == AF_INET6)
+    bpf_probe_read_user(&address, sizeof(address), (void *)BPF_CORE_READ(regs, si));
+
+  struct task_struct *task = (void *)bpf_get_current_task();
+  struct file **table = BPF_CORE_READ(task, files, fdt, fd);
+  struct file *file = 0;
+  u32 fd = BPF_CORE_READ(regs, di);
+  bpf_probe_read_kernel(&file, sizeof(file), table + fd);
+  struct socket *socket = BPF_CORE_READ(file, private_data);
+  struct sock *sk = BPF_CORE_READ(socket, sk);
+
+  struct alibi_connect_fail r;
+  __builtin_memset(&r, 0, sizeof(r));
+  key_of(&r.header.process, task);
+  r.tuple.family = address.family;
+  r.tuple.protocol = BPF_CORE_READ(sk, sk_protocol);
+  r.tuple.remote_port = bpf_ntohs(address.port);
+  if (address.family == AF_INET)
+    __builtin_memcpy(r.tuple.remote, address.address4, 4);
+  else
+    __builtin_memcpy(r.tuple.remote, address.address6, 16);
+  r.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+  r.error = error;
+  r.net_ns = net_ns_of(sk);
+  emit_network(&r, ALIBI_RECORD_CONNECT_FAIL, sizeof(r));
+  return 0;
+}
+
+/* ------------------------------------------------------------ conversations */
+
+struct packet {
+  struct alibi_conversation_key key;
+  u8 local[16];
+  u32 header_bytes; /* up to the payload */
+  u32 payload_bytes;
+  u16 local_port;
+  u8 protocol;
+};
+
+static __always_inline bool is_dns_port(u16 port) {
+  return port == DNS_PORT || port == MDNS_PORT || port == LLMNR_PORT;
+}
+
+struct ports { u16 source, destination; };
+
+/* Addresses, protocol and length. False: not an IP packet we understand, or
+ * not the first fragment. */
+static __always_inline bool parse_ip(struct __sk_buff *skb, bool is_out, struct packet *p) {
+  u8 h[40];
+  u32 total;
+  if (bpf_skb_load_bytes(skb, 0, h, 20)) return false;
+  if ((h[0] >> 4) == 4) {
+    p->key.family = AF_INET;
+    p->protocol = h[9];
+    p->header_bytes = (h[0] & 15) * 4;
+    if ((h[6] & 0x1f) || h[7]) return false;
+    __builtin_memcpy(p->local, h + (is_out ? 12 : 16), 4);
+    __builtin_memcpy(p->key.remote, h + (is_out ? 16 : 12), 4);
+  } else {
+    if (bpf_skb_load_bytes(skb, 0, h, 40)) return false;
+    p->key.family = AF_INET6;
+    p->protocol = h[6];
+    p->header_bytes = 40;
+    __builtin_memcpy(p->local, h + (is_out ? 8 : 24), 16);
+    __builtin_memcpy(p->key.remote, h + (is_out ? 24 : 8), 16);
+  }
+  total = skb->len;
+  p->payload_bytes = total > p->header_bytes ? total - p->header_bytes : 0;
+  p->key.protocol = p->protocol;
+  return true;
+}
+
+static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state *s, struct packet *p,
+                                     u64 cookie, bool is_out) {
+  struct alibi_dns *r;
+  u32 n = p->payload_bytes;
+  if (n > ALIBI_DNS_BYTES_MAX) n = ALIBI_DNS_BYTES_MAX;
+  if (n == 0) return;
+  if (n <= ALIBI_DNS_SHORT_BYTES_MAX)
+    r = bpf_ringbuf_reserve(&al_ring_network, sizeof(*r) + ALIBI_DNS_SHORT_BYTES_MAX, 0);
+  else
+    r = bpf_ringbuf_reserve(&al_ring_network, sizeof(*r) + ALIBI_DNS_BYTES_MAX, 0);
+  if (!r) {
+    struct alibi_counters *c = counters();
+    if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_NETWORK]);
+    count_loss(ALIBI_RING_NETWORK, ALIBI_RECORD_DNS);
+    return;
+  }
+  __builtin_memset(r, 0, sizeof(*r));
+  if (s) {
+    r->header.process = s->sender.tgid ? s->sender : s->creator;
+    r->net_ns = s->net_ns;
+    r->user_count = !!s->users[0].tgid + !!s->users[1].tgid;
+  }
+  r->tuple.family = p->key.family;
+  r->tuple.protocol = p->protocol;
+  r->tuple.local_port = p->local_port;
+  r->tuple.remote_port = p->key.remote_port;
+  __builtin_memcpy(r->tuple.local, p->local, 16);
+  __builtin_memcpy(r->tuple.remote, p->key.remote, 16);
+  r->cookie = cookie;
+  r->payload_bytes = p->payload_bytes;
+  r->is_answer = !is_out;
+  u32 size = sizeof(*r) + (n <= ALIBI_DNS_SHORT_BYTES_MAX ? ALIBI_DNS_SHORT_BYTES_MAX : ALIBI_DNS_BYTES_MAX);
+  if (n <= ALIBI_DNS_SHORT_BYTES_MAX) {
+    if (n > 0 && !bpf_skb_load_bytes(skb, p->header_bytes, r->payload, n)) r->captured_bytes = n;
+  } else {
+    if (!bpf_skb_load_bytes(skb, p->header_bytes, r->payload, n)) r->captured_bytes = n;
+  }
+  number_record(&r->header, ALIBI_RING_NETWORK, ALIBI_RECORD_DNS, size);
+  bpf_ringbuf_submit(r, wake_flags(&al_ring_network));
+}
+
+static __always_inline void count_packet(struct alibi_conversation *c, struct packet *p, u64 now, bool is_out) {
+  c->last_ns = now;
+  if (is_out) {
+    __sync_fetch_and_add(&c->packets_out, 1);
+    __sync_fetch_and_add(&c->bytes_out, p->payload_bytes);
+  } else {
+    __sync_fetch_and_add(&c->packets_in, 1);
+    __sync_fetch_and_add(&c->bytes_in, p->payload_bytes);
+  }
+}
+
+static __always_inline void note_sender(struct alibi_conversation *c, struct socket_state *s) {
+  if (!s->sender.tgid || is_same(&s->sender, &c->sender)) return;
+  if (!c->sender.tgid)
+    c->sender = s->sender;
+  else
+    c->other_sender = s->sender;
+}
+
+static __always_inline void converse(struct socket_state *s, struct packet *p, bool is_out) {
+  u64 now = bpf_ktime_get_boot_ns();
+  struct alibi_conversation *c = bpf_map_lookup_elem(&al_convs, &p->key);
+  if (c) {
+    if (is_out && s) note_sender(c, s);
+    count_packet(c, p, now, is_out);
+    return;
+  }
+  /* What a raw socket receives it shares with others: no flow of its own. */
+  if (!is_out && p->protocol != IPPROTO_UDP) return;
+  struct alibi_conversation fresh;
+  __builtin_memset(&fresh, 0, sizeof(fresh));
+  fresh.first_ns = now;
+  fresh.began_in = !is_out;
+  __builtin_memcpy(fresh.local, p->local, 16);
+  if (s) {
+    fresh.creator = s->creator;
+    fresh.net_ns = s->net_ns;
+    fresh.flags = s->flags & ALIBI_FLOW_SNAPSHOT;
+    if (is_out) note_sender(&fresh, s);
+    s->flags |= ALIBI_FLOW_TALKED;
+  }
+  count_packet(&fresh, p, now, is_out);
+  if (bpf_map_update_elem(&al_convs, &p->key, &fresh, BPF_NOEXIST)) {
+    c = bpf_map_lookup_elem(&al_convs, &p->key); /* another CPU was first */
+    if (c) {
+      count_packet(c, p, now, is_out);
+      return;
+    }
+    struct alibi_counters *n = counters();
+    if (n) __sync_fetch_and_add(&n->conversations_refused, 1);
+  }
+}
+
+static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
+  u8 first[10];
+  if (bpf_skb_load_bytes(skb, 0, first, sizeof(first))) return 1;
+  bool is_v4 = (first[0] >> 4) == 4;
+  u8 protocol = is_v4 ? first[9] : first[6];
+  struct ports ports = {};
+  u32 header = is_v4 ? (first[0] & 15) * 4 : 40;
+  if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) {
+    if (bpf_skb_load_bytes(skb, header, &ports, sizeof(ports))) return 1;
+    ports.source = bpf_ntohs(ports.source);
+    ports.destination = bpf_ntohs(ports.destination);
+  }
+  u16 remote_port = is_out ? ports.destination : ports.source;
+  if (protocol == IPPROTO_TCP && remote_port != DNS_PORT) return 1;
+
+  struct bpf_sock *sk = skb->sk;
+  if (!sk) return 1;
+  sk = bpf_sk_fullsock(sk);
+  if (!sk) return 1;
+  struct packet p;
+  __builtin_memset(&p, 0, sizeof(p));
+  if (!parse_ip(skb, is_out, &p)) return 1;
+  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, 0);
+  u64 cookie = bpf_get_socket_cookie(skb);
+  p.local_port = is_out ? ports.source : ports.destination;
+  p.key.remote_port = remote_port;
+  p.key.local_port = p.local_port;
+  p.key.cookie = cookie;
+  if (protocol == IPPROTO_TCP) {
+    u8 offset;
+    if (bpf_skb_load_bytes(skb, p.header_bytes + 12, &offset, 1)) return 1;
+    u32 tcp_header = (offset >> 4) * 4;
+    p.header_bytes += tcp_header;
+    p.payload_bytes = p.payload_bytes > tcp_header ? p.payload_bytes - tcp_header : 0;
+    emit_dns(skb, s, &p, cookie, is_out);
+    return 1;
+  }
+  if (protocol == IPPROTO_UDP) {
+    p.header_bytes += 8;
+    p.payload_bytes = p.payload_bytes > 8 ? p.payload_bytes - 8 : 0;
+    if (is_dns_port(remote_port)) emit_dns(skb, s, &p, cookie, is_out);
+  }
+  converse(s, &p, is_out);
+  return 1;
+}
+
+SEC("cgroup_skb/egress") int al_egress(struct __sk_buff *skb) { return packet(skb, true); }
+SEC("cgroup_skb/ingress") int al_ingress(struct __sk_buff *skb) { return packet(skb, false); }
