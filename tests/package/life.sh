@@ -1,0 +1,55 @@
+#!/bin/bash
+# The life of the package in a fresh Debian 12 without systemd.
+set -euo pipefail
+source_tree=$1
+tests=$(dirname "$(dirname "$(readlink -f "$0")")")
+for program in dpkg-buildpackage dh lintian; do
+  command -v "$program" >/dev/null || { echo "skip: $program is not installed"; exit 77; }
+done
+scratch=$(mktemp -d)
+root=$scratch/root
+trap 'rm -rf --one-file-system "$scratch"' EXIT
+
+fail() { echo "FAILED: $*"; exit 1; }
+# Without /sys: the package's scripts must not reach this machine's BPF.
+inside() { MOUNTS="proc dev" "$tests/debian_root/enter" "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
+
+echo "-- build, lintian"
+(cd "$source_tree" && ./dev package)
+package=$(find "$source_tree/build/package" -name 'alibi_[0-9]*.deb' -newermt '-1 hour' | sort | tail -n 1)
+lintian --no-tag-display-limit --fail-on error,warning "$package"
+
+"$tests/debian_root/make" "$root" || exit $?
+cp "$package" "$root/alibi.deb"
+# The same package under a later version, to upgrade to.
+dpkg-deb -R "$package" "$scratch/later"
+sed -i 's/^Version: .*/&+later/' "$scratch/later/DEBIAN/control"
+dpkg-deb --root-owner-group -b "$scratch/later" "$root/later.deb" >/dev/null
+
+echo "-- install"
+inside apt-get update -q >/dev/null
+inside apt-get install -y -q --no-install-recommends /alibi.deb >/dev/null
+inside alibi --version
+[ "$(stat -c '%a %U' "$root/var/lib/alibi")" = "700 root" ] || fail "/var/lib/alibi is not 0700 root"
+[ -L "$root/etc/systemd/system/sysinit.target.wants/alibi.service" ] || fail "the unit is not enabled"
+[ -s "$root/usr/share/man/man1/alibi.1.gz" ] || fail "no manual page"
+inside sh -c 'bash -n /usr/share/bash-completion/completions/alibi'
+
+echo "-- upgrade: a changed configuration and the log stay"
+echo '# changed by the owner' >>"$root/etc/alibi/alibi.toml"
+echo evidence >"$root/var/lib/alibi/kept"
+inside apt-get install -y -q /later.deb >/dev/null
+grep -q 'changed by the owner' "$root/etc/alibi/alibi.toml" || fail "the upgrade replaced the configuration"
+[ "$(cat "$root/var/lib/alibi/kept")" = evidence ] || fail "the upgrade touched the log"
+
+echo "-- remove: the configuration and the log stay"
+inside apt-get remove -y -q alibi >/dev/null
+[ ! -e "$root/usr/bin/alibi" ] || fail "the program is still there"
+[ -e "$root/etc/alibi/alibi.toml" ] || fail "removing took the configuration"
+
+echo "-- purge: the log stays"
+inside apt-get purge -y -q alibi | grep 'is kept' || fail "purging does not say that the log is kept"
+[ ! -e "$root/etc/alibi" ] || fail "purging left the configuration"
+[ "$(cat "$root/var/lib/alibi/kept")" = evidence ] || fail "purging touched the log"
+[ -z "$(find "$root/etc" "$root/usr" -name '*alibi*')" ] || fail "purging left $(find "$root/etc" "$root/usr" -name '*alibi*')"
+echo "installed, upgraded, removed, purged"
