@@ -3,10 +3,10 @@
 #include <arpa/nameser.h>
 #include <resolv.h>
 
+#include <strings.h>
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <strings.h>
 
 namespace alibi::recorder {
 namespace {
@@ -15,20 +15,24 @@ constexpr std::size_t kHeaderBytes = 12;
 constexpr std::size_t kMaxAliases = 16;
 
 std::string type_text(std::uint16_t type) {
-  struct Name { std::uint16_t type; const char* text; };
-  static constexpr std::array<Name, 25> kNames{{
-      {1, "A"}, {2, "NS"}, {5, "CNAME"}, {6, "SOA"}, {12, "PTR"}, {13, "HINFO"}, {15, "MX"}, {16, "TXT"},
-      {28, "AAAA"}, {33, "SRV"}, {35, "NAPTR"}, {39, "DNAME"}, {41, "OPT"}, {43, "DS"}, {44, "SSHFP"},
-      {46, "RRSIG"}, {47, "NSEC"}, {48, "DNSKEY"}, {50, "NSEC3"}, {52, "TLSA"}, {64, "SVCB"}, {65, "HTTPS"},
-      {252, "AXFR"}, {255, "ANY"}, {257, "CAA"}}};
+  struct Name {
+    std::uint16_t type;
+    const char* text;
+  };
+  static constexpr std::array<Name, 25> kNames{
+      {{1, "A"},      {2, "NS"},     {5, "CNAME"},   {6, "SOA"},    {12, "PTR"},
+       {13, "HINFO"}, {15, "MX"},    {16, "TXT"},    {28, "AAAA"},  {33, "SRV"},
+       {35, "NAPTR"}, {39, "DNAME"}, {41, "OPT"},    {43, "DS"},    {44, "SSHFP"},
+       {46, "RRSIG"}, {47, "NSEC"},  {48, "DNSKEY"}, {50, "NSEC3"}, {52, "TLSA"},
+       {64, "SVCB"},  {65, "HTTPS"}, {252, "AXFR"},  {255, "ANY"},  {257, "CAA"}}};
   const auto* known = std::ranges::find(kNames, type, &Name::type);
   return known != kNames.end() ? known->text : "TYPE" + std::to_string(type);
 }
 
 std::string rcode_text(unsigned rcode) {
-  static constexpr std::array<const char*, 11> kNames{
-      "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-      "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"};
+  static constexpr std::array<const char*, 11> kNames{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+                                                      "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET",
+                                                      "NXRRSET", "NOTAUTH", "NOTZONE"};
   return rcode < kNames.size() ? kNames[rcode] : "RCODE" + std::to_string(rcode);
 }
 
@@ -98,8 +102,8 @@ bool read_record(Walk& walk, DnsRecord& record) {
   std::uint16_t record_class = 0;
   std::uint16_t size = 0;
   std::span<const std::uint8_t> value;
-  if (!walk.name(record.name) || !walk.u16(type) || !walk.u16(record_class) || !walk.u32(record.ttl_s) ||
-      !walk.u16(size) || !walk.bytes(size, value)) {
+  if (!walk.name(record.name) || !walk.u16(type) || !walk.u16(record_class) ||
+      !walk.u32(record.ttl_s) || !walk.u16(size) || !walk.bytes(size, value)) {
     return false;
   }
   record.type = type_text(type);
@@ -132,10 +136,14 @@ bool same_name(const std::string& a, const std::string& b) {
 
 Result<DnsMessage> decode_dns_message(std::span<const std::uint8_t> bytes, DnsTransport transport) {
   const auto message = transport == DnsTransport::Tcp ? without_length(bytes) : bytes;
-  if (message.size() < kHeaderBytes) return fail(Errc::Corrupt, "DNS message shorter than its header");
-  const auto word = [&](std::size_t at) { return static_cast<std::uint16_t>(::ns_get16(message.data() + at)); };
+  if (message.size() < kHeaderBytes)
+    return fail(Errc::Corrupt, "DNS message shorter than its header");
+  const auto word = [&](std::size_t at) {
+    return static_cast<std::uint16_t>(::ns_get16(message.data() + at));
+  };
   const std::uint16_t flags = word(2);
-  if (((flags >> 11U) & 0xFU) != ns_o_query) return fail(Errc::Corrupt, "DNS message that is no query");
+  if (((flags >> 11U) & 0xFU) != ns_o_query)
+    return fail(Errc::Corrupt, "DNS message that is no query");
   DnsMessage decoded;
   decoded.id = word(0);
   decoded.is_answer = (flags & 0x8000U) != 0;
@@ -170,7 +178,8 @@ std::vector<NamedAddress> named_addresses(const DnsMessage& message) {
       const DnsRecord* alias = nullptr;
       for (const DnsRecord& record : message.answers) {
         if (!same_name(record.name, owner)) continue;
-        if (record.address) found.push_back({question.name, *record.address, std::min(ttl_s, record.ttl_s)});
+        if (record.address)
+          found.push_back({question.name, *record.address, std::min(ttl_s, record.ttl_s)});
         if (record.type == "CNAME") alias = &record;
       }
       if (alias == nullptr) break;

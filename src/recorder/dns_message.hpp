@@ -42,8 +42,8 @@ struct DnsMessage {
   std::vector<DnsQuestion> questions;
   std::vector<DnsRecord> answers;
   std::size_t answers_left_out = 0;  ///< announced by the header, not in `answers`
-  bool is_cut = false;        ///< the bytes ended, or stopped making sense, before the answer section did
-  bool is_tc = false;         ///< the server itself shortened it (TC bit)
+  bool is_cut = false;  ///< the bytes ended, or stopped making sense, before the answer section did
+  bool is_tc = false;   ///< the server itself shortened it (TC bit)
 };
 
 enum class DnsTransport : std::uint8_t { Udp, Tcp };

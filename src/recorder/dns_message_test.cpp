@@ -14,7 +14,8 @@ using Bytes = std::vector<std::uint8_t>;
 Bytes from_hex(std::string_view hex) {
   Bytes bytes;
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+    bytes.push_back(
+        static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
   }
   return bytes;
 }
@@ -24,15 +25,19 @@ Bytes from_hex(std::string_view hex) {
 constexpr std::string_view kQuestion =
     "ac3f0100000100000000000003777777076578616d706c6504746573740000010001";
 constexpr std::string_view kAliasAnswer =
-    "ac3f8580000100020000000003777777076578616d706c6504746573740000010001c00c000500010000012c00120377"
+    "ac3f8580000100020000000003777777076578616d706c6504746573740000010001c00c000500010000012c001203"
+    "77"
     "6562076578616d706c65047465737400c02e000100010000012c0004c000020a";
 constexpr std::string_view kMixedCaseAnswer =
-    "01028580000100010000000003576542076578616d706c65047465737400001c0001c00c001c00010000012c00102001"
+    "01028580000100010000000003576542076578616d706c65047465737400001c0001c00c001c00010000012c001020"
+    "01"
     "0db8000000000000000000000010";
 constexpr std::string_view kNoSuchName =
     "000381830001000000000000046e6f7065076578616d706c6504746573740000010001";
 
-Result<DnsMessage> decode(std::string_view hex) { return decode_dns_message(from_hex(hex), DnsTransport::Udp); }
+Result<DnsMessage> decode(std::string_view hex) {
+  return decode_dns_message(from_hex(hex), DnsTransport::Udp);
+}
 
 TEST(DnsMessage, Question) {
   const auto message = decode(kQuestion);
@@ -125,7 +130,8 @@ TEST(DnsMessage, CompressionLoopsEnd) {
 
 TEST(DnsMessage, AliasLoopsEnd) {
   // x CNAME x, twice announced
-  const auto message = decode("00018180000100010000000001780000010001c00c0005000100000001000401780000");
+  const auto message =
+      decode("00018180000100010000000001780000010001c00c0005000100000001000401780000");
   ASSERT_TRUE(message.has_value());
   EXPECT_TRUE(named_addresses(*message).empty());
 }

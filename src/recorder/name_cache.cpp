@@ -29,9 +29,8 @@ std::string describe(const NameHit& hit) {
 void NameCache::remember(event::ProcessKey process, const event::IpAddress& address,
                          std::string_view name, BootNs told_at, std::uint32_t ttl_s) {
   auto& own = by_process_[process];
-  const auto known = std::ranges::find_if(own, [&](const Place& place) {
-    return place->address == address && place->name == name;
-  });
+  const auto known = std::ranges::find_if(
+      own, [&](const Place& place) { return place->address == address && place->name == name; });
   if (known != own.end()) {
     evict(*known);  // the index is ordered by time: taken out, and put in anew below
   } else if (own.size() >= limits_.per_process) {
@@ -40,9 +39,9 @@ void NameCache::remember(event::ProcessKey process, const event::IpAddress& addr
   } else if (entries_.size() >= limits_.total) {
     evict(entries_.begin());
   }
-  const Place place = entries_.insert(
-      entries_.end(), Entry{process, address, std::string(name), told_at,
-                            std::min(ttl_s, limits_.max_ttl_s), next_id_++});
+  const Place place =
+      entries_.insert(entries_.end(), Entry{process, address, std::string(name), told_at,
+                                            std::min(ttl_s, limits_.max_ttl_s), next_id_++});
   by_process_[process].push_back(place);
   by_address_.insert(place);
 }
@@ -85,7 +84,8 @@ std::optional<NameHit> NameCache::lookup_told(event::ProcessKey process, NameSou
   });
   const Place best = good.front();
   NameHit hit{best->name, source, process, best->told_at, {}};
-  for (const Place& place : good) add_alternative(hit, place->name);
+  for (const Place& place : good)
+    add_alternative(hit, place->name);
   entries_.splice(entries_.end(), entries_, best);
   const auto used = std::ranges::find(own->second, best);
   std::rotate(used, used + 1, own->second.end());

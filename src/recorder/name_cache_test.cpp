@@ -18,7 +18,8 @@ constexpr ProcessKey kResolver{.start_us = 7, .pid = 4};
 
 IpAddress address(std::uint32_t number) {
   IpAddress result;
-  for (std::size_t i = 0; i < 4; ++i) result.bytes[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
+  for (std::size_t i = 0; i < 4; ++i)
+    result.bytes[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
   return result;
 }
 
@@ -80,7 +81,8 @@ TEST(NameCache, TheLatestAnswerBeforeTheConnectionWins) {
 
 TEST(NameCache, ForgetsTheLeastRecentlyUsedOfAProcess) {
   NameCache cache({.per_process = 3});
-  for (std::uint32_t i = 1; i <= 3; ++i) cache.remember(kCurl, address(i), "n.test", second(i), 60);
+  for (std::uint32_t i = 1; i <= 3; ++i)
+    cache.remember(kCurl, address(i), "n.test", second(i), 60);
   ASSERT_TRUE(cache.lookup(kCurl, {}, address(1), second(5)).has_value());
   cache.remember(kCurl, address(4), "n.test", second(6), 60);
   EXPECT_TRUE(cache.lookup(kCurl, {}, address(1), second(7)).has_value());

@@ -86,15 +86,19 @@ Record decode_task(const Body& body, bool is_new) {
   const BootNs boot{body.u64(16)};
   if (!is_new) return EndedTask{.pid = pid, .tid = tid, .boot = boot};
   if (tid != pid) return Ignored{};  // a further thread of a process
-  return NewProcess{.pid = pid, .parent_pid = body.u32(4), .parent_tid = body.u32(12), .boot = boot};
+  return NewProcess{
+      .pid = pid, .parent_pid = body.u32(4), .parent_tid = body.u32(12), .boot = boot};
 }
 
 Record decode_bpf(const Body& body, const Trailer& trailer) {
   if (!body.has(16)) return Malformed{};
   const std::uint32_t type = body.u32(0) & 0xFFFFU;
   if (type != PERF_BPF_EVENT_PROG_LOAD && type != PERF_BPF_EVENT_PROG_UNLOAD) return Ignored{};
-  BpfProgram program{.id = body.u32(4), .is_load = type == PERF_BPF_EVENT_PROG_LOAD,
-                     .pid = trailer.pid, .tid = trailer.tid, .boot = trailer.boot};
+  BpfProgram program{.id = body.u32(4),
+                     .is_load = type == PERF_BPF_EVENT_PROG_LOAD,
+                     .pid = trailer.pid,
+                     .tid = trailer.tid,
+                     .boot = trailer.boot};
   body.copy(8, program.tag);
   return program;
 }
@@ -104,7 +108,8 @@ Record decode_namespaces(const Body& body, const Trailer& trailer) {
   Namespaces namespaces{.pid = body.u32(0), .tid = body.u32(4), .boot = trailer.boot};
   const std::uint64_t count = std::min<std::uint64_t>(body.u64(8), namespaces.inodes.size());
   if (!body.has(16 + count * 16)) return Malformed{};
-  for (std::size_t i = 0; i < count; ++i) namespaces.inodes[i] = body.u64(16 + i * 16 + 8);
+  for (std::size_t i = 0; i < count; ++i)
+    namespaces.inodes[i] = body.u64(16 + i * 16 + 8);
   return namespaces;
 }
 

@@ -30,7 +30,8 @@ class RecordBuilder {
   }
   std::vector<std::byte> build() {
     u32(70).u32(71).u64(123456789).u32(3).u32(0);  // trailer: pid, tid, time, cpu
-    perf_event_header header{type_, misc_, static_cast<std::uint16_t>(body_.size() + sizeof header)};
+    perf_event_header header{type_, misc_,
+                             static_cast<std::uint16_t>(body_.size() + sizeof header)};
     std::vector<std::byte> bytes(header.size);
     std::memcpy(bytes.data(), &header, sizeof header);
     std::memcpy(bytes.data() + sizeof header, body_.data(), body_.size());
@@ -48,7 +49,8 @@ RecordBuilder map2(std::uint16_t misc, std::uint32_t prot, const std::string& pa
   builder.u32(10).u32(11).u64(0x7f0000001000).u64(0x2000).u64(0x3000);
   if ((misc & PERF_RECORD_MISC_MMAP_BUILD_ID) != 0) {
     std::array<std::uint8_t, 24> id{20, 0, 0, 0};
-    for (std::size_t i = 0; i < 20; ++i) id[4 + i] = static_cast<std::uint8_t>(0xA0 + i);
+    for (std::size_t i = 0; i < 20; ++i)
+      id[4 + i] = static_cast<std::uint8_t>(0xA0 + i);
     builder.add(id.data(), id.size());
   } else {
     builder.u32(8).u32(1).u64(4242).u64(0);
@@ -97,23 +99,30 @@ TEST(PerfRecord, OnlyExecutableFilesAndMemoryCount) {
 }
 
 TEST(PerfRecord, ForkOfProcessAndOfThread) {
-  const auto process = RecordBuilder(PERF_RECORD_FORK, 0).u32(20).u32(10).u32(20).u32(11).u64(99).build();
+  const auto process =
+      RecordBuilder(PERF_RECORD_FORK, 0).u32(20).u32(10).u32(20).u32(11).u64(99).build();
   const auto child = std::get<NewProcess>(decode_perf_record(process));
   EXPECT_EQ(child.pid, 20U);
   EXPECT_EQ(child.parent_pid, 10U);
   EXPECT_EQ(child.parent_tid, 11U);
   EXPECT_EQ(child.boot.ns, 99U);
-  const auto thread = RecordBuilder(PERF_RECORD_FORK, 0).u32(10).u32(10).u32(21).u32(10).u64(99).build();
+  const auto thread =
+      RecordBuilder(PERF_RECORD_FORK, 0).u32(10).u32(10).u32(21).u32(10).u64(99).build();
   EXPECT_TRUE(std::holds_alternative<Ignored>(decode_perf_record(thread)));
 }
 
 TEST(PerfRecord, ExitCommAndLoss) {
-  const auto exit = RecordBuilder(PERF_RECORD_EXIT, 0).u32(20).u32(10).u32(21).u32(10).u64(77).build();
+  const auto exit =
+      RecordBuilder(PERF_RECORD_EXIT, 0).u32(20).u32(10).u32(21).u32(10).u64(77).build();
   const auto ended = std::get<EndedTask>(decode_perf_record(exit));
   EXPECT_EQ(ended.pid, 20U);
   EXPECT_EQ(ended.tid, 21U);
   EXPECT_EQ(ended.boot.ns, 77U);
-  const auto comm = RecordBuilder(PERF_RECORD_COMM, PERF_RECORD_MISC_COMM_EXEC).u32(5).u32(5).text("curl").build();
+  const auto comm = RecordBuilder(PERF_RECORD_COMM, PERF_RECORD_MISC_COMM_EXEC)
+                        .u32(5)
+                        .u32(5)
+                        .text("curl")
+                        .build();
   EXPECT_EQ(std::get<Exec>(decode_perf_record(comm)).comm, "curl");
   const auto renamed = RecordBuilder(PERF_RECORD_COMM, 0).u32(5).u32(5).text("curl").build();
   EXPECT_TRUE(std::holds_alternative<Ignored>(decode_perf_record(renamed)));
@@ -123,8 +132,12 @@ TEST(PerfRecord, ExitCommAndLoss) {
 }
 
 TEST(PerfRecord, BpfProgramNamespacesAndCgroup) {
-  const auto bpf = RecordBuilder(PERF_RECORD_BPF_EVENT, 0).u16(PERF_BPF_EVENT_PROG_LOAD).u16(0).u32(55)
-                       .u64(0x0807060504030201).build();
+  const auto bpf = RecordBuilder(PERF_RECORD_BPF_EVENT, 0)
+                       .u16(PERF_BPF_EVENT_PROG_LOAD)
+                       .u16(0)
+                       .u32(55)
+                       .u64(0x0807060504030201)
+                       .build();
   const auto program = std::get<BpfProgram>(decode_perf_record(bpf));
   EXPECT_EQ(program.id, 55U);
   EXPECT_TRUE(program.is_load);
@@ -133,7 +146,8 @@ TEST(PerfRecord, BpfProgramNamespacesAndCgroup) {
   EXPECT_EQ(program.tid, 71U);
   RecordBuilder builder(PERF_RECORD_NAMESPACES, 0);
   builder.u32(5).u32(6).u64(7);
-  for (std::uint64_t i = 0; i < 7; ++i) builder.u64(4).u64(4026531800 + i);
+  for (std::uint64_t i = 0; i < 7; ++i)
+    builder.u64(4).u64(4026531800 + i);
   const auto namespaces = std::get<Namespaces>(decode_perf_record(builder.build()));
   EXPECT_EQ(namespaces.inodes[static_cast<std::size_t>(NamespaceType::Net)], 4026531800U);
   EXPECT_EQ(namespaces.inodes[static_cast<std::size_t>(NamespaceType::Cgroup)], 4026531806U);
@@ -142,7 +156,8 @@ TEST(PerfRecord, BpfProgramNamespacesAndCgroup) {
 }
 
 TEST(PerfRecord, ClaimsBeyondTheRecordAreRefused) {
-  const auto namespaces = RecordBuilder(PERF_RECORD_NAMESPACES, 0).u32(5).u32(6).u64(1ULL << 60).u64(4).build();
+  const auto namespaces =
+      RecordBuilder(PERF_RECORD_NAMESPACES, 0).u32(5).u32(6).u64(1ULL << 60).u64(4).build();
   EXPECT_TRUE(std::holds_alternative<Malformed>(decode_perf_record(namespaces)));
   auto bytes = map2(PERF_RECORD_MISC_MMAP_BUILD_ID, PROT_EXEC, "/x").build();
   bytes[sizeof(perf_event_header) + 32] = std::byte{21};  // build id longer than its field

@@ -75,8 +75,9 @@ Result<PerfSideBand::Features> probe_features(std::uint32_t cpu, std::uint32_t p
     if (fd.is_open()) return features;
     if (errno != EINVAL) return fail_errno(errno, "perf_event_open");
   }
-  return fail(Errc::Unsupported, "perf_event_open: this kernel has no software event with mmap2, "
-                                 "namespaces and bpf_event (Linux 5.1)");
+  return fail(Errc::Unsupported,
+              "perf_event_open: this kernel has no software event with mmap2, "
+              "namespaces and bpf_event (Linux 5.1)");
 }
 
 }  // namespace
@@ -88,10 +89,12 @@ class Ring {
                                             const PerfSideBand::Features& features) {
     auto ring = std::unique_ptr<Ring>(new Ring(cpu, pages * kPageBytes));
     ring->fd_ = UniqueFd(open_event(cpu, pages, features));
-    if (!ring->fd_.is_open()) return fail_errno(errno, "perf_event_open cpu " + std::to_string(cpu));
+    if (!ring->fd_.is_open())
+      return fail_errno(errno, "perf_event_open cpu " + std::to_string(cpu));
     void* memory = ::mmap(nullptr, ring->mapped_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
                           ring->fd_.get(), 0);
-    if (memory == MAP_FAILED) return fail_errno(errno, "map the perf buffer of cpu " + std::to_string(cpu));
+    if (memory == MAP_FAILED)
+      return fail_errno(errno, "map the perf buffer of cpu " + std::to_string(cpu));
     ring->page_ = static_cast<perf_event_mmap_page*>(memory);
     return ring;
   }
@@ -107,7 +110,9 @@ class Ring {
 
   /// Records dropped by the kernel; only with PERF_FORMAT_LOST.
   [[nodiscard]] std::uint64_t lost() const {
-    struct { std::uint64_t value, lost; } counters{};
+    struct {
+      std::uint64_t value, lost;
+    } counters{};
     const bool is_read = ::read(fd_.get(), &counters, sizeof counters) == sizeof counters;
     return is_read ? counters.lost : 0;
   }
@@ -188,7 +193,8 @@ Result<PerfSideBand> PerfSideBand::open(std::uint32_t pages) {
 std::vector<int> PerfSideBand::poll_fds() const {
   std::vector<int> fds;
   fds.reserve(rings_.size());
-  for (const auto& ring : rings_) fds.push_back(ring->fd());
+  for (const auto& ring : rings_)
+    fds.push_back(ring->fd());
   return fds;
 }
 
@@ -207,7 +213,8 @@ std::size_t PerfSideBand::drain(const OnRecord& on_record) {
 std::uint64_t PerfSideBand::lost() const {
   if (!features_.has_exact_loss) return lost_in_records_;
   std::uint64_t total = lost_in_retired_;
-  for (const auto& ring : rings_) total += ring->lost();
+  for (const auto& ring : rings_)
+    total += ring->lost();
   return total;
 }
 
@@ -247,7 +254,8 @@ std::vector<std::uint32_t> parse_cpu_list(std::string_view text) {
       if (parsed.ec != std::errc{}) break;
     }
     if (last < first || last >= kMaxCpus) break;
-    for (std::uint32_t cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+    for (std::uint32_t cpu = first; cpu <= last; ++cpu)
+      cpus.push_back(cpu);
     if (parsed.ptr == end || *parsed.ptr != ',') break;
     at = parsed.ptr + 1;
   }

@@ -29,9 +29,9 @@ class PerfSideBand {
  public:
   /// What the kernel offers; what it lacks is left out and said in `remark`.
   struct Features {
-    bool has_build_id = true;   ///< Linux 5.12; else device and inode
-    bool has_cgroup = true;     ///< Linux 5.7 with CONFIG_CGROUP_PERF
-    bool has_exact_loss = true; ///< Linux 6.0; else only what LOST records say
+    bool has_build_id = true;    ///< Linux 5.12; else device and inode
+    bool has_cgroup = true;      ///< Linux 5.7 with CONFIG_CGROUP_PERF
+    bool has_exact_loss = true;  ///< Linux 6.0; else only what LOST records say
   };
 
   /// `pages` of 4 KiB for each CPU, a power of two, at least 2. Wakes the poll

@@ -86,7 +86,8 @@ TEST(PerfSideBand, SeesAProcessLifeOnTheBootClock) {
   EXPECT_EQ(seen.execs, std::vector<std::string>{"true"});
   ASSERT_EQ(seen.ends.size(), 1U);
   const auto maps = [&](std::string_view part) {
-    return std::ranges::any_of(seen.maps, [&](const std::string& m) { return m.find(part) != std::string::npos; });
+    return std::ranges::any_of(
+        seen.maps, [&](const std::string& m) { return m.find(part) != std::string::npos; });
   };
   EXPECT_TRUE(maps("/true"));
   EXPECT_TRUE(maps("libc.so"));

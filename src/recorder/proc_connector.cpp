@@ -50,7 +50,9 @@ Status attach_filter(int fd) {
 }
 
 Status ask_to_listen(int fd) {
-  alignas(NLMSG_ALIGNTO) std::array<std::byte, NLMSG_SPACE(sizeof(cn_msg) + sizeof(proc_cn_mcast_op))> bytes{};
+  alignas(NLMSG_ALIGNTO)
+      std::array<std::byte, NLMSG_SPACE(sizeof(cn_msg) + sizeof(proc_cn_mcast_op))>
+          bytes{};
   nlmsghdr netlink{};
   netlink.nlmsg_len = NLMSG_LENGTH(sizeof(cn_msg) + sizeof(proc_cn_mcast_op));
   netlink.nlmsg_type = NLMSG_DONE;
@@ -62,7 +64,8 @@ Status ask_to_listen(int fd) {
   std::memcpy(bytes.data() + kConnectorAt, &connector, sizeof connector);
   std::memcpy(bytes.data() + kEventAt, &operation, sizeof operation);
   if (::send(fd, bytes.data(), netlink.nlmsg_len, 0) < 0) {
-    if (errno == ECONNREFUSED) return fail(Errc::Unsupported, "the kernel has no process connector here");
+    if (errno == ECONNREFUSED)
+      return fail(Errc::Unsupported, "the kernel has no process connector here");
     return fail_errno(errno, "listen to the process connector");
   }
   return {};
@@ -82,7 +85,9 @@ Event decode_proc_message(std::span<const std::byte> bytes, std::uint64_t monoto
   if (connector.id.idx != CN_IDX_PROC || connector.id.val != CN_VAL_PROC) return Malformed{};
   const auto what = read_at<std::uint32_t>(bytes, kEventAt);
   const BootNs boot{read_at<std::uint64_t>(bytes, kEventAt + 8) + monotonic_to_boot_ns};
-  const auto field = [&](std::size_t index) { return read_at<std::uint32_t>(bytes, kUnionAt + index * 4); };
+  const auto field = [&](std::size_t index) {
+    return read_at<std::uint32_t>(bytes, kUnionAt + index * 4);
+  };
   const auto has_fields = [&](std::size_t count) { return bytes.size() >= kUnionAt + count * 4; };
   switch (what) {
     case proc_event::PROC_EVENT_PTRACE:
@@ -104,12 +109,14 @@ Event decode_proc_message(std::span<const std::byte> bytes, std::uint64_t monoto
 Result<ProcConnector> ProcConnector::open() {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR));
   if (!fd.is_open()) {
-    if (errno == EPROTONOSUPPORT) return fail(Errc::Unsupported, "the kernel has no netlink connector");
+    if (errno == EPROTONOSUPPORT)
+      return fail(Errc::Unsupported, "the kernel has no netlink connector");
     return fail_errno(errno, "open the process connector");
   }
   if (auto filtered = attach_filter(fd.get()); !filtered) return std::unexpected(filtered.error());
   // Without the capability to go beyond rmem_max the default size stays.
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes, sizeof kReceiveBufferBytes);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes,
+               sizeof kReceiveBufferBytes);
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = CN_IDX_PROC;
@@ -137,7 +144,8 @@ Result<std::size_t> ProcConnector::drain(const OnEvent& on_event) {
     }
     ++count;
     if (sender.nl_pid != 0) continue;  // another process, not the kernel
-    const auto event = decode_proc_message(std::span(buffer).first(static_cast<std::size_t>(size)), offset_ns);
+    const auto event =
+        decode_proc_message(std::span(buffer).first(static_cast<std::size_t>(size)), offset_ns);
     if (!std::holds_alternative<Ignored>(event)) on_event(event);
   }
   return kMaxMessagesPerDrain;

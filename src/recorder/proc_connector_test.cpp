@@ -18,9 +18,9 @@ namespace {
 /// (20), what, cpu, timestamp, then up to four words.
 std::vector<std::byte> message(std::uint32_t what, const std::vector<std::uint32_t>& words,
                                std::uint32_t index = 1, std::uint32_t value = 1) {
-  std::vector<std::uint32_t> all{0, 3, 0, 0,                        // length, type DONE, seq, pid
-                                 index, value, 0, 0, 40,      // connector id, seq, ack, length
-                                 what, 1, 1000, 0};                 // what, cpu, timestamp 1000
+  std::vector<std::uint32_t> all{0,     3,     0,    0,      // length, type DONE, seq, pid
+                                 index, value, 0,    0, 40,  // connector id, seq, ack, length
+                                 what,  1,     1000, 0};     // what, cpu, timestamp 1000
   all.insert(all.end(), words.begin(), words.end());
   all[0] = static_cast<std::uint32_t>(all.size() * 4);
   std::vector<std::byte> bytes(all.size() * 4);
@@ -42,7 +42,8 @@ TEST(ProcConnector, DecodesEachKind) {
   const auto group = std::get<GroupChange>(decode_proc_message(message(0x40, {11, 10, 5, 6}), 0));
   EXPECT_EQ(group.real_gid, 5U);
   EXPECT_EQ(group.effective_gid, 6U);
-  const auto dumped = std::get<CoreDump>(decode_proc_message(message(0x40000000, {11, 10, 1, 1}), 0));
+  const auto dumped =
+      std::get<CoreDump>(decode_proc_message(message(0x40000000, {11, 10, 1, 1}), 0));
   EXPECT_EQ(dumped.pid, 10U);
   EXPECT_TRUE(std::holds_alternative<Ignored>(decode_proc_message(message(0x1, {1, 1, 2, 2}), 0)));
   EXPECT_TRUE(std::holds_alternative<Ignored>(decode_proc_message(message(0, {0}), 0)));
@@ -50,7 +51,8 @@ TEST(ProcConnector, DecodesEachKind) {
 
 TEST(ProcConnector, RefusesWhatIsNoProcessMessage) {
   EXPECT_TRUE(std::holds_alternative<Malformed>(decode_proc_message({}, 0)));
-  EXPECT_TRUE(std::holds_alternative<Malformed>(decode_proc_message(message(0x100, {1, 1, 1, 1}, 9, 9), 0)));
+  EXPECT_TRUE(std::holds_alternative<Malformed>(
+      decode_proc_message(message(0x100, {1, 1, 1, 1}, 9, 9), 0)));
   const auto whole = message(0x100, {11, 10, 21, 20});
   for (std::size_t size = 0; size < whole.size(); ++size) {
     auto cut = std::vector(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
@@ -71,7 +73,8 @@ std::vector<Event> wait_for_events(ProcConnector& connector, int timeout_ms) {
 
 TEST(ProcConnector, TellsWhoTracedWhomAndWhoChangedUser) {
   auto connector = ProcConnector::open();
-  if (!connector && (connector.error().code == Errc::Denied || connector.error().code == Errc::Unsupported)) {
+  if (!connector &&
+      (connector.error().code == Errc::Denied || connector.error().code == Errc::Unsupported)) {
     GTEST_SKIP() << connector.error().message;
   }
   ASSERT_TRUE(connector.has_value()) << connector.error().message;
@@ -85,12 +88,14 @@ TEST(ProcConnector, TellsWhoTracedWhomAndWhoChangedUser) {
   bool is_traced = false;
   bool is_changed = false;
   for (const Event& event : wait_for_events(*connector, 100)) {
-    if (const auto* traced = std::get_if<Ptrace>(&event); traced && traced->target_pid == static_cast<std::uint32_t>(child)) {
+    if (const auto* traced = std::get_if<Ptrace>(&event);
+        traced && traced->target_pid == static_cast<std::uint32_t>(child)) {
       is_traced = traced->tracer_pid == static_cast<std::uint32_t>(::getpid());
       EXPECT_GE(traced->boot.ns, before_ns);
       EXPECT_LE(traced->boot.ns, boot_now().ns);
     }
-    if (const auto* user = std::get_if<UserChange>(&event); user && user->pid == static_cast<std::uint32_t>(child)) {
+    if (const auto* user = std::get_if<UserChange>(&event);
+        user && user->pid == static_cast<std::uint32_t>(child)) {
       is_changed = user->real_uid == 65534 && user->effective_uid == 65534;
     }
   }
@@ -103,7 +108,8 @@ TEST(ProcConnector, TellsWhoTracedWhomAndWhoChangedUser) {
 
 TEST(ProcConnector, ForksAndExitsAreDroppedInTheKernel) {
   auto connector = ProcConnector::open();
-  if (!connector && (connector.error().code == Errc::Denied || connector.error().code == Errc::Unsupported)) {
+  if (!connector &&
+      (connector.error().code == Errc::Denied || connector.error().code == Errc::Unsupported)) {
     GTEST_SKIP() << connector.error().message;
   }
   ASSERT_TRUE(connector.has_value()) << connector.error().message;
