@@ -1,0 +1,3 @@
+// A shared library that a test opens with dlopen.
+
+int alibi_test_plugin(void) { return 42; }

@@ -1,0 +1,49 @@
+"""A BPF program is loaded and unloaded: by whom."""
+
+import ctypes
+import pathlib
+import re
+import struct
+import time
+
+import harness
+from harness import SOME, Recorder, act, check, equal, that
+
+BPF_PROG_LOAD = 5
+SOCKET_FILTER = 1
+SYS_BPF = 321
+# r0 = 0; exit
+INSTRUCTIONS = struct.pack("<BBhi", 0xB7, 0, 0, 0) + struct.pack("<BBhi", 0x95, 0, 0, 0)
+
+
+def load(channel):
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = ctypes.create_string_buffer(INSTRUCTIONS)
+    licence = ctypes.create_string_buffer(b"GPL")
+    attributes = struct.pack("<IIQQIIQII16s", SOCKET_FILTER, 2, ctypes.addressof(code), ctypes.addressof(licence),
+                             0, 0, 0, 0, 0, b"al_test_load")
+    fd = libc.syscall(SYS_BPF, BPF_PROG_LOAD, attributes, len(attributes))
+    assert fd >= 0, ctypes.get_errno()
+    text = pathlib.Path(f"/proc/self/fdinfo/{fd}").read_text()
+    channel.tell({key: re.search(rf"prog_{key}:\s+(\w+)", text).group(1) for key in ("id", "tag")})
+    channel.hear()
+
+
+def test(directory):
+    recorder = Recorder(directory)
+    with recorder:
+        loader = act(load)
+        truth = loader.hear()
+        time.sleep(0.3)
+        loader.tell()
+        loader.finish()
+        time.sleep(0.5)
+    log = recorder.log()
+    found = [r for r in log.find(kind="bpf_program") if r.extra.get("id") == truth["id"]]
+    equal([r.result for r in found], ["loaded", "unloaded"], "records of the program")
+    check(found[0], **log.by(loader), kind="bpf_program", name=harness.like("(bpf_prog_[0-9a-f]+_)?al_test_load"),
+          result="loaded", via=SOME, extra=truth)
+    that(found[1].extra["tag"] == truth["tag"], str(found[1]))
+
+
+harness.main(test)

@@ -1,0 +1,56 @@
+"""Rings made tiny on purpose and the recorder held still: what is not in the log is
+counted, exactly; the log, `status` and its exit status say so."""
+
+import json
+import signal
+import time
+
+import harness
+from harness import Log, Recorder, alibi, equal, that
+from storms import exec_storm, read_storm, records_of_storm
+
+COUNT = 3000
+
+
+def losses(records):
+    return sum(int(r.extra["count"]) for r in records if r.kind == "loss")
+
+
+def holes(records):
+    """Numbers of the process rings that are missing, over all CPUs."""
+    numbers = {}
+    for r in records:
+        source = r.extra.get("src", "")
+        if source.startswith("p"):
+            cpu, _, number = source[1:].partition(":")
+            numbers.setdefault(cpu, set()).add(int(number))
+    return sum(max(n) - min(n) + 1 - len(n) for n in numbers.values())
+
+
+def test(directory):
+    recorder = Recorder(directory, process_ring_bytes=65536)
+    recorder.start()
+    recorder.process.send_signal(signal.SIGSTOP)
+    launcher = exec_storm(COUNT, 0, "overflow")
+    ran, _ = read_storm(launcher)
+    recorder.process.send_signal(signal.SIGCONT)
+    # The next event on each CPU shows the gap; the counters are also read once a second.
+    time.sleep(2.5)
+    during = alibi("status", "--dir", directory.log, "--json")
+    recorder.stop()
+    log = Log(directory.log, losses=True)
+    found = sum(len(records) for records in records_of_storm(log, launcher).values())
+    missing = 3 * COUNT - found
+    lost = losses(log.records)
+    print(f"{found} records of {3 * COUNT} actions, {lost} counted losses")
+    that(missing > 1000, f"the ring was not tiny enough: {missing} of {3 * COUNT} are missing")
+    equal(holes(log.records), lost, "missing numbers of the kernel and counted losses")
+    that(during.returncode != 0, "status must not say that all is well")
+    equal(json.loads(during.stdout)["lost"]["total"], lost, "lost.total of status --json")
+    for r in log.find(kind="loss"):
+        harness.check(r, kind="loss", result="ring_full", via=harness.ANY, name=harness.ANY,
+                      extra={"count": harness.at_least(1), "from_ns": harness.at_least(recorder.started_ns),
+                             "to_ns": harness.at_least(recorder.started_ns), "ring": harness.like("p.*")})
+
+
+harness.main(test)
