@@ -13,15 +13,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.hpp"
 #include "event/record.hpp"
+#include "store/disk.hpp"
 
 namespace alibi::store {
 
@@ -36,15 +37,14 @@ struct Limits {
   std::uint64_t reserve_bytes = 16ULL << 20;   ///< file kept to be able to write about a full disk
 };
 
-/// What recovery found in the log before this run; the caller restores its
-/// state from it (process table, numbers already written).
+/// What recovery found in the log before this run. LogWriter::replay gives the
+/// records themselves.
 struct Recovered {
   std::uint64_t last_seq = 0;       ///< 0: the log is empty
   std::string boot_id;              ///< of the newest segment
   bool was_clean = true;            ///< the last record was recorder_stop
   std::uint64_t torn_bytes = 0;     ///< moved to quarantine/
   std::filesystem::path torn_file;  ///< where they are, empty if none
-  std::vector<event::Record> open_segment;  ///< all whole records of the unfinished segment (empty if other boot)
 };
 
 struct Totals {
@@ -62,15 +62,25 @@ class LogWriter {
   /// Errors: Denied (another recorder holds the lock: the message names its
   /// pid; or not permitted), Io (read-only, full), Corrupt (newest segment's
   /// header does not parse).
+  /// `disk` must outlive the writer. An unclean end of the run before becomes a
+  /// `recovery` record, written before the first record appended.
   static Result<std::unique_ptr<LogWriter>> open(const std::filesystem::path& directory,
-                                                 const std::string& boot_id, Limits limits);
+                                                 const std::string& boot_id, Limits limits,
+                                                 Disk& disk = real_disk());
   virtual ~LogWriter() = default;
 
   [[nodiscard]] virtual const Recovered& recovered() const = 0;
 
+  /// Calls `visit` for every whole record of the unfinished segment, in order,
+  /// so that the caller can restore its state (process table, ring positions).
+  /// Nothing when that segment is of another boot. To be called before the
+  /// first append. Errors: Io.
+  virtual Status replay(std::move_only_function<void(const event::Record&)> visit) = 0;
+
   /// Extra pairs for the `segment` record at the head of each new segment, and
-  /// the `process` records that follow it (live processes, open flows), asked
-  /// for at the moment a segment begins.
+  /// the records repeated after it (live processes, open flows), asked for at
+  /// the moment a segment begins. Carried records have no process_seq; carried
+  /// `process` records get `records=`, the count so far, instead.
   struct SegmentHead {
     event::Extra positions;
     std::vector<event::Record> carried;

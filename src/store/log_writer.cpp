@@ -1,0 +1,295 @@
+#include "store/log_writer.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "event/csv.hpp"
+#include "store/directory_lock.hpp"
+#include "store/numbering.hpp"
+#include "store/own_records.hpp"
+#include "store/recovery.hpp"
+#include "store/reserve.hpp"
+#include "store/segment_file.hpp"
+#include "store/segment_head.hpp"
+#include "store/survey.hpp"
+
+namespace alibi::store {
+namespace {
+
+constexpr std::int64_t kDayNs = 86'400'000'000'000;
+constexpr std::uint64_t kRetryNs = 1'000'000'000;
+constexpr std::size_t kBufferBytes = 4U << 20;
+
+std::int64_t day_of(WallNs time) { return time.ns / kDayNs; }
+
+const char* reason_of(const Error& error) { return is_full(error) ? "disk_full" : "disk_error"; }
+
+class FileLogWriter final : public LogWriter {
+ public:
+  FileLogWriter(Disk& disk, Layout layout, std::string boot_id, Limits limits, UniqueFd lock)
+      : disk_(disk),
+        layout_(std::move(layout)),
+        boot_id_(std::move(boot_id)),
+        limits_(limits),
+        lock_(std::move(lock)),
+        reserve_(disk, layout_, limits.reserve_bytes) {}
+
+  Status start();
+
+  [[nodiscard]] const Recovered& recovered() const override { return recovery_.found; }
+  Status replay(std::move_only_function<void(const event::Record&)> visit) override;
+  void on_new_segment(std::move_only_function<SegmentHead()> make_head) override { make_head_ = std::move(make_head); }
+  Status append(std::span<event::Record> records) override;
+  Status tick(BootNs now) override;
+  std::uint64_t forget(event::ProcessKey process) override { return numbering_.forget(process); }
+  [[nodiscard]] Totals totals() const override;
+  Status close() override;
+
+ private:
+  Status resume_segment();
+  Status begin_segment(BootNs now);
+  Status write_batch(std::span<event::Record> records, BootNs now);
+  Status write_or_use_reserve(std::span<event::Record> records, BootNs now);
+  Status sync(BootNs now);
+  Status keep_up(BootNs now);
+  [[nodiscard]] bool is_rotation_due(BootNs now) const;
+  void abandon_segment();
+  void note_segment_start(WallNs time, BootNs boot);
+
+  Disk& disk_;
+  Layout layout_;
+  std::string boot_id_;
+  Limits limits_;
+  UniqueFd lock_;
+  Reserve reserve_;
+  Recovery recovery_;
+  Numbering numbering_;
+  OwnRecords own_;
+  std::move_only_function<SegmentHead()> make_head_;
+
+  std::optional<SegmentFile> file_;  ///< none: before the first record, or the disk refuses a new one
+  std::string rescued_;              ///< lines of an abandoned segment that were not durable yet
+  std::uint64_t synced_seq_ = 0;     ///< last number known to be durable
+  std::int64_t segment_day_ = 0;
+  BootNs segment_start_;
+  bool has_records_after_head_ = false;
+
+  std::optional<Error> refusal_;  ///< why records are being refused; none: they are not
+  BootNs retry_at_;
+  std::string buffer_;
+  std::uint64_t written_ = 0;
+  std::uint64_t refused_ = 0;
+};
+
+Status FileLogWriter::start() {
+  auto recover_once = [&] {
+    return recover(disk_, layout_, boot_id_, [&](const event::Record& record) {
+      numbering_.restore(record);
+      if (record.kind == event::Kind::Segment) note_segment_start(record.time, record.boot);
+    });
+  };
+  auto recovery = recover_once();
+  if (!recovery && is_full(recovery.error())) {
+    // The torn end of the last segment needs room to be kept in.
+    (void)disk_.remove(layout_.reserve());
+    recovery = recover_once();
+  }
+  if (!recovery) return std::unexpected(recovery.error());
+  recovery_ = std::move(*recovery);
+  numbering_.set_last_seq(recovery_.found.last_seq);
+  if (!recovery_.note.empty()) own_.add(event::Kind::Recovery, "", recovery_.note);
+  // Without room for a reserve the log is still written; append tells when it no longer can.
+  (void)reserve_.fill();
+  return resume_segment();
+}
+
+Status FileLogWriter::resume_segment() {
+  if (!recovery_.open) return {};
+  const auto& open = *recovery_.open;
+  auto file = SegmentFile::resume(disk_, layout_, open.first_seq, open.bytes, open.blocked_bytes, limits_);
+  if (!file) return std::unexpected(file.error());
+  // Lines a killed recorder wrote are in the page cache, perhaps not on disk.
+  if (auto done = file->sync(); !done) return during("continue " + layout_.csv(open.first_seq).string(), done.error());
+  file_ = std::move(*file);
+  has_records_after_head_ = true;
+  synced_seq_ = numbering_.last_seq();
+  return {};
+}
+
+Status FileLogWriter::replay(std::move_only_function<void(const event::Record&)> visit) {
+  for (const auto first_seq : recovery_.replay) {
+    const auto survey = survey_segment(disk_, layout_, first_seq, [&](const event::Record& record) { visit(record); });
+    if (!survey) return std::unexpected(survey.error());
+  }
+  return {};
+}
+
+void FileLogWriter::note_segment_start(WallNs time, BootNs boot) {
+  segment_day_ = day_of(time);
+  segment_start_ = boot;
+}
+
+Status FileLogWriter::begin_segment(BootNs now) {
+  const std::uint64_t before = numbering_.last_seq();
+  // What was rescued gets new numbers, and so begins after the durable ones.
+  if (!rescued_.empty()) numbering_.set_last_seq(synced_seq_);
+  const std::uint64_t first_seq = numbering_.last_seq() + 1;
+  std::string text = make_head_text(make_head_ ? make_head_() : SegmentHead{}, boot_id_, now, own_.wall(now), numbering_);
+  text += renumber(rescued_, numbering_);
+  auto file = SegmentFile::create(disk_, layout_, first_seq, text);
+  if (!file) {
+    numbering_.set_last_seq(before);
+    return std::unexpected(file.error());
+  }
+  file_ = std::move(*file);
+  written_ += numbering_.last_seq() + 1 - first_seq;
+  has_records_after_head_ = !rescued_.empty();
+  rescued_.clear();
+  synced_seq_ = numbering_.last_seq();
+  note_segment_start(own_.wall(now), now);
+  return {};
+}
+
+/// The segment can no longer be trusted with new lines; those it may lose go
+/// into the next one.
+void FileLogWriter::abandon_segment() {
+  rescued_ = file_->unsynced();
+  file_.reset();
+}
+
+Status FileLogWriter::write_batch(std::span<event::Record> records, BootNs now) {
+  if (refusal_) {
+    if (now < retry_at_) return std::unexpected(*refusal_);
+    retry_at_ = {now.ns + kRetryNs};
+    // After a full disk, wait until there is room for the reserve again:
+    // otherwise every freed page would bring a few records and another loss.
+    if (is_full(*refusal_) && !reserve_.fill()) return std::unexpected(*refusal_);
+  }
+  if (!file_) {
+    if (auto begun = begin_segment(now); !begun) return begun;
+  }
+  auto own = own_.make(now);
+  numbering_.assign(own);
+  numbering_.assign(records);
+  buffer_.clear();
+  for (const auto& record : own) event::append_csv(buffer_, record);
+  for (const auto& record : records) event::append_csv(buffer_, record);
+  if (auto done = file_->append(buffer_, limits_, now); !done) {
+    numbering_.take_back(records);
+    numbering_.take_back(own);
+    if (!file_->is_sound()) abandon_segment();
+    return during("write " + layout_.events().string(), done.error());
+  }
+  own_.clear();
+  refusal_.reset();
+  has_records_after_head_ = true;
+  written_ += own.size() + records.size();
+  if (buffer_.capacity() > kBufferBytes) std::string().swap(buffer_);
+  return {};
+}
+
+Status FileLogWriter::write_or_use_reserve(std::span<event::Record> records, BootNs now) {
+  auto done = write_batch(records, now);
+  if (done || refusal_) return done;
+  if (is_full(done.error()) && reserve_.release()) {
+    own_.add(event::Kind::Fault, "disk_full", {{"error", done.error().message}});
+    return write_batch(records, now);
+  }
+  if (!is_full(done.error())) {
+    // The segment was abandoned; another one may fare better.
+    own_.add(event::Kind::Fault, "disk_error", {{"error", done.error().message}});
+    return write_batch(records, now);
+  }
+  return done;
+}
+
+Status FileLogWriter::append(std::span<event::Record> records) {
+  if (records.empty()) return {};
+  own_.learn_clock(records.back());
+  const BootNs now = boot_now();
+  auto done = write_or_use_reserve(records, now);
+  if (!done) {
+    refused_ += records.size();
+    own_.add_loss(records, reason_of(done.error()));
+    refusal_ = done.error();
+    return done;
+  }
+  // The records are in the log; trouble with what follows is noted in there.
+  (void)keep_up(now);
+  return {};
+}
+
+Status FileLogWriter::sync(BootNs now) {
+  if (!file_) return {};
+  auto done = file_->sync();
+  if (done) {
+    synced_seq_ = numbering_.last_seq();
+    return done;
+  }
+  own_.add(event::Kind::Fault, "sync_failed", {{"error", done.error().message}});
+  abandon_segment();
+  return begin_segment(now);
+}
+
+bool FileLogWriter::is_rotation_due(BootNs now) const {
+  if (!file_ || !has_records_after_head_) return false;
+  return file_->bytes() >= limits_.segment_bytes || now.ns >= segment_start_.ns + limits_.segment_seconds * 1'000'000'000ULL ||
+         (own_.knows_clock() && day_of(own_.wall(now)) > segment_day_);
+}
+
+Status FileLogWriter::keep_up(BootNs now) {
+  if (file_ && file_->is_sync_due(now, limits_)) {
+    if (auto done = sync(now); !done) return done;
+  }
+  if (!is_rotation_due(now)) return {};
+  if (auto done = sync(now); !done) return done;
+  return begin_segment(now);
+}
+
+Status FileLogWriter::tick(BootNs now) {
+  const bool has_something = !own_.is_empty() || !rescued_.empty();
+  if (has_something && own_.knows_clock()) {
+    if (auto done = write_or_use_reserve({}, now); !done) {
+      refusal_ = done.error();
+      return done;
+    }
+  }
+  return keep_up(now);
+}
+
+Totals FileLogWriter::totals() const {
+  Totals totals;
+  totals.records = written_;
+  totals.refused = refused_;
+  if (refusal_) totals.fault = std::string(reason_of(*refusal_)) + ": " + refusal_->message;
+  return totals;
+}
+
+Status FileLogWriter::close() {
+  const BootNs now = boot_now();
+  if (refusal_ && is_full(*refusal_)) {
+    // Last words: what was lost must not be forgotten with this process.
+    reserve_.release_rest();
+    refusal_.reset();
+  }
+  Status done;
+  if ((!own_.is_empty() || !rescued_.empty()) && own_.knows_clock()) done = write_batch({}, now);
+  if (auto synced = sync(now); !synced) done = synced;
+  return done;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogWriter>> LogWriter::open(const std::filesystem::path& directory, const std::string& boot_id,
+                                                   Limits limits, Disk& disk) {
+  Layout layout{directory};
+  if (auto done = disk.make_directory(directory); !done) return std::unexpected(done.error());
+  if (auto done = disk.make_directory(layout.events()); !done) return std::unexpected(done.error());
+  auto lock = lock_directory(layout);
+  if (!lock) return std::unexpected(lock.error());
+  auto writer = std::make_unique<FileLogWriter>(disk, std::move(layout), boot_id, limits, std::move(*lock));
+  if (auto done = writer->start(); !done) return std::unexpected(done.error());
+  return writer;
+}
+
+}  // namespace alibi::store

@@ -1,0 +1,111 @@
+#include "store/segment_file.hpp"
+
+
+#include <fcntl.h>
+
+#include "store/blocks.hpp"
+
+#include "store/chunks.hpp"
+
+namespace alibi::store {
+namespace {
+
+/// Lines are synced when a block is as old as it may be, or when this many
+/// blocks wait: a burst then costs one sync per 4 MiB, not one per block.
+constexpr std::uint64_t kMaxUnsyncedBlocks = 16;
+
+}  // namespace
+
+Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::uint64_t first_seq,
+                                        std::string_view head) {
+  const auto path = layout.csv(first_seq);
+  const auto make = [&]() -> Result<SegmentFile> {
+    auto fd = disk.open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
+    if (!fd) return std::unexpected(fd.error());
+    auto blocks = disk.open(layout.blocks(first_seq), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+    if (!blocks) return std::unexpected(blocks.error());
+    SegmentFile file(disk, std::move(*fd), std::move(*blocks), first_seq);
+    if (auto done = write_all(disk, file.fd_.get(), head); !done) return std::unexpected(done.error());
+    file.bytes_ = head.size();
+    file.count_lines(head, {});
+    if (auto done = file.sync(); !done) return std::unexpected(done.error());
+    if (auto done = disk.sync_directory(layout.events()); !done) return std::unexpected(done.error());
+    return file;
+  };
+  auto file = make();
+  if (!file) {
+    (void)disk.remove(path);
+    (void)disk.remove(layout.blocks(first_seq));
+    return during("begin segment " + path.string(), file.error());
+  }
+  return file;
+}
+
+Result<SegmentFile> SegmentFile::resume(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::uint64_t bytes,
+                                        std::uint64_t blocked_bytes, const Limits& limits) {
+  auto fd = disk.open(layout.csv(first_seq), O_RDWR | O_APPEND);
+  if (!fd) return std::unexpected(fd.error());
+  auto blocks = disk.open(layout.blocks(first_seq), O_WRONLY | O_CREAT | O_APPEND);
+  if (!blocks) return std::unexpected(blocks.error());
+  SegmentFile file(disk, std::move(*fd), std::move(*blocks), first_seq);
+  file.bytes_ = bytes;
+  ForwardChunks chunks(disk, file.fd_.get(), blocked_bytes);
+  while (true) {
+    const auto chunk = chunks.next();
+    if (!chunk) return std::unexpected(chunk.error());
+    if (chunk->text.empty()) break;
+    file.count_lines(chunk->text, limits);
+  }
+  return file;
+}
+
+void SegmentFile::cut_block() {
+  if (block_lines_ == 0) return;
+  append_block(cuts_, {block_bytes_, block_lines_});
+  block_bytes_ = 0;
+  block_lines_ = 0;
+}
+
+void SegmentFile::count_lines(std::string_view lines, const Limits& limits) {
+  while (!lines.empty()) {
+    const std::size_t length = lines.find('\n') + 1;
+    block_bytes_ += length;
+    ++block_lines_;
+    if (block_bytes_ >= limits.block_bytes || block_lines_ >= limits.block_lines) cut_block();
+    lines.remove_prefix(length);
+  }
+}
+
+Status SegmentFile::append(std::string_view lines, const Limits& limits, BootNs now) {
+  if (auto written = write_all(*disk_, fd_.get(), lines); !written) {
+    const bool cut_back = disk_->truncate(fd_.get(), bytes_).has_value();
+    is_sound_ = cut_back && is_full(written.error());
+    return written;
+  }
+  bytes_ += lines.size();
+  if (unsynced_.empty()) unsynced_since_ = now;
+  unsynced_ += lines;
+  count_lines(lines, limits);
+  return {};
+}
+
+Status SegmentFile::sync() {
+  cut_block();
+  if (auto synced = disk_->sync_data(fd_.get()); !synced) {
+    is_sound_ = false;
+    return synced;
+  }
+  unsynced_.clear();
+  // Only a note for whoever seals or packs the segment; lines without one are
+  // cut again by size. So an error here is no error of the log.
+  if (!cuts_.empty() && write_all(*disk_, blocks_.get(), cuts_)) cuts_.clear();
+  return {};
+}
+
+bool SegmentFile::is_sync_due(BootNs now, const Limits& limits) const {
+  if (unsynced_.empty()) return false;
+  return unsynced_.size() >= kMaxUnsyncedBlocks * limits.block_bytes ||
+         now.ns >= unsynced_since_.ns + limits.block_ms * 1'000'000ULL;
+}
+
+}  // namespace alibi::store

@@ -1,0 +1,66 @@
+#pragma once
+// The segment being written: lines go in at the end, blocks are cut, a sync
+// makes them durable. docs/log-format.md sections 3 and 4.
+//
+// Thread: the store thread. Keeps a copy of every line since the last sync, so
+// that lines survive a disk that loses them at the sync.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "store/disk.hpp"
+#include "store/layout.hpp"
+#include "store/log_writer.hpp"
+
+namespace alibi::store {
+
+class SegmentFile {
+ public:
+  /// Creates the file with `head` (header line, `segment` record, carried
+  /// records), durable including its name. On errors nothing remains.
+  static Result<SegmentFile> create(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::string_view head);
+  /// Continues a file of `bytes` bytes, all whole lines and durable, of which
+  /// the first `blocked_bytes` already belong to recorded blocks.
+  static Result<SegmentFile> resume(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::uint64_t bytes,
+                                    std::uint64_t blocked_bytes, const Limits& limits);
+
+  /// Writes whole lines: all or none. After an error `is_sound` tells whether
+  /// the file can still be used.
+  Status append(std::string_view lines, const Limits& limits, BootNs now);
+
+  /// Ends the block, makes all lines durable, records where blocks ended.
+  /// After an error the file must be abandoned: a second sync can succeed
+  /// although the bytes are gone.
+  Status sync();
+
+  [[nodiscard]] bool is_sync_due(BootNs now, const Limits& limits) const;
+  [[nodiscard]] bool is_sound() const { return is_sound_; }
+  [[nodiscard]] std::uint64_t first_seq() const { return first_seq_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  /// Lines since the last sync.
+  [[nodiscard]] const std::string& unsynced() const { return unsynced_; }
+
+ private:
+  SegmentFile(Disk& disk, UniqueFd fd, UniqueFd blocks, std::uint64_t first_seq)
+      : disk_(&disk), fd_(std::move(fd)), blocks_(std::move(blocks)), first_seq_(first_seq) {}
+  void count_lines(std::string_view lines, const Limits& limits);
+  void cut_block();
+
+  Disk* disk_;
+  UniqueFd fd_;
+  UniqueFd blocks_;
+  std::uint64_t first_seq_;
+  std::uint64_t bytes_ = 0;
+  bool is_sound_ = true;
+  std::string unsynced_;
+  BootNs unsynced_since_;
+  std::uint64_t block_bytes_ = 0;  ///< of the block being filled
+  std::uint32_t block_lines_ = 0;
+  std::string cuts_;  ///< lines for the .blocks file, not yet written
+};
+
+}  // namespace alibi::store
