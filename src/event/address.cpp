@@ -25,7 +25,8 @@ ZeroRun longest_zero_run(const IpAddress& address) {
   ZeroRun best;
   for (std::size_t i = 0; i < kGroups;) {
     std::size_t end = i;
-    while (end < kGroups && group(address, end) == 0) ++end;
+    while (end < kGroups && group(address, end) == 0)
+      ++end;
     if (end - i > best.length) best = {i, end - i};
     i = std::max(end, i + 1);
   }
@@ -70,7 +71,8 @@ bool IpAddress::is_unspecified() const {
 
 bool IpAddress::is_loopback() const {
   if (!is_v6) return bytes[0] == 127;
-  return bytes.back() == 1 && std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
+  return bytes.back() == 1 &&
+         std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
 IpAddress ipv4(const std::uint8_t (&octets)[4]) {
@@ -112,7 +114,8 @@ std::string to_text(const Endpoint& endpoint) {
 
 std::optional<IpAddress> parse_address(std::string_view text) {
   char terminated[INET6_ADDRSTRLEN];
-  if (text.size() >= sizeof terminated || text.find('\0') != std::string_view::npos) return std::nullopt;
+  if (text.size() >= sizeof terminated || text.find('\0') != std::string_view::npos)
+    return std::nullopt;
   terminated[text.copy(terminated, text.size())] = '\0';
   std::uint8_t octets[16] = {};
   if (::inet_pton(AF_INET6, terminated, octets) == 1) return ipv6(octets);

@@ -16,7 +16,8 @@ struct Input {
 
   void add(std::uint8_t byte) { bytes[size++] = byte; }
   void add(std::span<const std::uint8_t> octets) {
-    for (const auto byte : octets) add(byte);
+    for (const auto byte : octets)
+      add(byte);
   }
   void add_port(std::uint16_t port) {
     add(static_cast<std::uint8_t>(port >> 8));

@@ -29,8 +29,9 @@ ByteClass class_of(char byte) { return kByteClass[static_cast<unsigned char>(byt
 /// although they are valid UTF-8: C1 controls, line and paragraph separator,
 /// bidirectional marks.
 bool is_deceptive(std::uint32_t point) {
-  return point < 0xa0 || (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
-         point == 0x200e || point == 0x200f || point == 0xfeff;
+  return point < 0xa0 || (point >= 0x2028 && point <= 0x202e) ||
+         (point >= 0x2066 && point <= 0x2069) || point == 0x200e || point == 0x200f ||
+         point == 0xfeff;
 }
 
 /// Length of the UTF-8 character at the head of `bytes` when it may stand in a
@@ -46,7 +47,8 @@ std::size_t printable_multibyte(std::string_view bytes) {
     point = point << 6 | (byte & 0x3f);
   }
   constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (point < kSmallest[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return 0;
+  if (point < kSmallest[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+    return 0;
   return is_deceptive(point) ? 0 : length;
 }
 
@@ -79,7 +81,8 @@ void append_field(std::string& out, std::string_view bytes) {
     const ByteClass kind = class_of(bytes[at]);
     if (kind == ByteClass::Plain || kind == ByteClass::Comma) {
       ++at;
-    } else if (const std::size_t length = kind == ByteClass::Multibyte ? printable_multibyte(bytes.substr(at)) : 0) {
+    } else if (const std::size_t length =
+                   kind == ByteClass::Multibyte ? printable_multibyte(bytes.substr(at)) : 0) {
       at += length;
     } else {
       escape_one();
@@ -146,7 +149,8 @@ std::string extra_text(const Record& record) {
   std::string text;
   for (const auto& [key, value] : record.extra) {
     if (!text.empty()) text += ' ';
-    for (const char byte : key) text += is_key_byte(byte) ? byte : '_';
+    for (const char byte : key)
+      text += is_key_byte(byte) ? byte : '_';
     text += '=';
     append_percent(text, value);
   }
@@ -206,7 +210,8 @@ bool assign(const std::optional<T>& parsed, T& to) {
 }
 
 template <typename T>
-bool assign_optional(std::string_view text, std::optional<T> (*parse)(std::string_view), std::optional<T>& to) {
+bool assign_optional(std::string_view text, std::optional<T> (*parse)(std::string_view),
+                     std::optional<T>& to) {
   if (text.empty()) return true;
   to = parse(text);
   return to.has_value();
@@ -225,19 +230,25 @@ void put_key(std::string& out, const std::optional<ProcessKey>& key) {
 }
 
 void put_seq(std::string& out, const Record& r) { append_number(out, r.seq); }
-bool get_seq(std::string_view text, Record& r) { return assign(parse_number<std::uint64_t>(text), r.seq); }
+bool get_seq(std::string_view text, Record& r) {
+  return assign(parse_number<std::uint64_t>(text), r.seq);
+}
 
 void put_time(std::string& out, const Record& r) { out += to_text(r.time); }
 bool get_time(std::string_view text, Record& r) { return assign(parse_time(text), r.time); }
 
 void put_boot_ns(std::string& out, const Record& r) { append_number(out, r.boot.ns); }
-bool get_boot_ns(std::string_view text, Record& r) { return assign(parse_number<std::uint64_t>(text), r.boot.ns); }
+bool get_boot_ns(std::string_view text, Record& r) {
+  return assign(parse_number<std::uint64_t>(text), r.boot.ns);
+}
 
 void put_kind(std::string& out, const Record& r) { out += to_text(r.kind); }
 bool get_kind(std::string_view text, Record& r) { return assign(parse_kind(text), r.kind); }
 
 void put_process(std::string& out, const Record& r) { put_key(out, r.process); }
-bool get_process(std::string_view text, Record& r) { return assign_optional(text, parse_process_key, r.process); }
+bool get_process(std::string_view text, Record& r) {
+  return assign_optional(text, parse_process_key, r.process);
+}
 
 void put_process_seq(std::string& out, const Record& r) {
   if (r.process_seq != 0) append_number(out, r.process_seq);
@@ -247,7 +258,9 @@ bool get_process_seq(std::string_view text, Record& r) {
 }
 
 void put_parent(std::string& out, const Record& r) { put_key(out, r.parent); }
-bool get_parent(std::string_view text, Record& r) { return assign_optional(text, parse_process_key, r.parent); }
+bool get_parent(std::string_view text, Record& r) {
+  return assign_optional(text, parse_process_key, r.parent);
+}
 
 void put_user(std::string& out, const Record& r) { append_field(out, r.user); }
 bool get_user(std::string_view text, Record& r) { return assign_text(text, r.user); }
@@ -273,15 +286,21 @@ bool get_proto(std::string_view text, Record& r) { return assign_text(text, r.pr
 void put_local(std::string& out, const Record& r) {
   if (r.local) out += to_text(*r.local);
 }
-bool get_local(std::string_view text, Record& r) { return assign_optional(text, parse_endpoint, r.local); }
+bool get_local(std::string_view text, Record& r) {
+  return assign_optional(text, parse_endpoint, r.local);
+}
 
 void put_remote(std::string& out, const Record& r) {
   if (r.remote) out += to_text(*r.remote);
 }
-bool get_remote(std::string_view text, Record& r) { return assign_optional(text, parse_endpoint, r.remote); }
+bool get_remote(std::string_view text, Record& r) {
+  return assign_optional(text, parse_endpoint, r.remote);
+}
 
 void put_direction(std::string& out, const Record& r) { out += to_text(r.direction); }
-bool get_direction(std::string_view text, Record& r) { return assign(parse_direction(text), r.direction); }
+bool get_direction(std::string_view text, Record& r) {
+  return assign(parse_direction(text), r.direction);
+}
 
 void put_name(std::string& out, const Record& r) { append_field(out, r.name); }
 bool get_name(std::string_view text, Record& r) { return assign_text(text, r.name); }
@@ -355,8 +374,8 @@ bool take_field(std::string_view& line, bool& more, std::string& storage, std::s
 // ---- args -------------------------------------------------------------------
 
 bool is_bare_byte(char byte) {
-  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-         std::strchr("@%+=:,./-_", byte) != nullptr;
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+         (byte >= '0' && byte <= '9') || std::strchr("@%+=:,./-_", byte) != nullptr;
 }
 
 bool is_bare(std::string_view argument, bool is_first) {
@@ -437,7 +456,8 @@ Result<std::vector<std::string>> parse_args(std::string_view text) {
       args.back() += text[at];
     } else if (text[at] == '\'') {
       const auto close = text.find('\'', at + 1);
-      if (close == std::string_view::npos) return fail(Errc::Corrupt, "arguments lack a closing quote");
+      if (close == std::string_view::npos)
+        return fail(Errc::Corrupt, "arguments lack a closing quote");
       args.back().append(text, at + 1, close - at - 1);
       at = close;
     } else {

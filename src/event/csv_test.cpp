@@ -37,7 +37,8 @@ const std::vector<std::string> kHostile = {
     "\xed\xa0\x80",      // surrogate
     "\xf4\x90\x80\x80",  // beyond Unicode
     "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80",
-    "\xc2\x9b" "31m C1",       // CSI as one character
+    "\xc2\x9b"
+    "31m C1",                  // CSI as one character
     "\xe2\x80\xa8 separator",  // line separator
     "\xe2\x80\xae override",   // right-to-left
     "\xef\xbb\xbf mark",
@@ -118,24 +119,29 @@ void expect_round_trip(const Record& record) {
 
 std::string random_bytes(std::mt19937& random) {
   std::string bytes(random() % 24, '\0');
-  for (auto& byte : bytes) byte = static_cast<char>(random());
+  for (auto& byte : bytes)
+    byte = static_cast<char>(random());
   return bytes;
 }
 
 Record hostile_record(std::mt19937& random) {
-  const auto text = [&] { return random() % 2 ? random_bytes(random) : kHostile[random() % kHostile.size()]; };
+  const auto text = [&] {
+    return random() % 2 ? random_bytes(random) : kHostile[random() % kHostile.size()];
+  };
   Record r = full_record();
   r.seq = random();
   r.user = text();
   r.exe = text();
   r.args.assign(random() % 5, "");
-  for (auto& argument : r.args) argument = text();
+  for (auto& argument : r.args)
+    argument = text();
   r.flow = text();
   r.proto = text();
   r.name = text();
   r.result = text();
   r.via = text();
-  for (auto& [key, value] : r.extra) value = text();
+  for (auto& [key, value] : r.extra)
+    value = text();
   if (random() % 2) r.source = {};
   if (random() % 3 == 0) r.extra.clear();
   if (random() % 3 == 0) r.process.reset();
@@ -143,14 +149,17 @@ Record hostile_record(std::mt19937& random) {
 }
 
 TEST(Csv, WorkedExample) {
-  EXPECT_EQ(csv_header(),
-            "seq,time,boot_ns,kind,process,process_seq,parent,user,exe,args,flow,proto,local,remote,"
-            "direction,name,bytes_out,bytes_in,result,grade,via,extra");
-  EXPECT_EQ(line_of(full_record()),
-            "42,2026-11-22T02:30:10.123456Z,81234567000,flow_close,4242@81234567,7,1@5,root,/usr/bin/curl,"
-            "curl -s http://127.0.0.1:8000/,1f@4026531840,tcp,127.0.0.1:40000,[2001:db8::1]:443,out,"
-            "example.org,0,18446744073709551615,closed,proven,connect,"
-            "users=1@2%203@4 empty= percent=100%25 equals=a=b src=p3:99");
+  EXPECT_EQ(
+      csv_header(),
+      "seq,time,boot_ns,kind,process,process_seq,parent,user,exe,args,flow,proto,local,remote,"
+      "direction,name,bytes_out,bytes_in,result,grade,via,extra");
+  EXPECT_EQ(
+      line_of(full_record()),
+      "42,2026-11-22T02:30:10.123456Z,81234567000,flow_close,4242@81234567,7,1@5,root,/usr/bin/"
+      "curl,"
+      "curl -s http://127.0.0.1:8000/,1f@4026531840,tcp,127.0.0.1:40000,[2001:db8::1]:443,out,"
+      "example.org,0,18446744073709551615,closed,proven,connect,"
+      "users=1@2%203@4 empty= percent=100%25 equals=a=b src=p3:99");
   expect_round_trip(full_record());
   expect_round_trip(Record{});
 }
@@ -162,7 +171,8 @@ TEST(Csv, EveryHostileTextComesBack) {
     r.args = {text, "x", text};
     r.extra = {{"value", text}};
     const std::string line = line_of(r);
-    for (const char byte : line) EXPECT_TRUE(byte < 0 || (byte >= 0x20 && byte != 0x7f)) << line;
+    for (const char byte : line)
+      EXPECT_TRUE(byte < 0 || (byte >= 0x20 && byte != 0x7f)) << line;
     EXPECT_EQ(line.find("\xc2\x9b"), std::string::npos);
     expect_round_trip(r);
   }
@@ -181,7 +191,8 @@ TEST(Csv, FormulaOpenersNeverBeginACell) {
 
 TEST(Csv, RandomRecordsComeBack) {
   std::mt19937 random(20261122);
-  for (int i = 0; i < 20'000 && !testing::Test::HasFailure(); ++i) expect_round_trip(hostile_record(random));
+  for (int i = 0; i < 20'000 && !testing::Test::HasFailure(); ++i)
+    expect_round_trip(hostile_record(random));
 }
 
 TEST(Csv, EveryCutLineIsRefused) {
@@ -219,13 +230,15 @@ TEST(Csv, ArbitraryBytesNeverBreakTheDecoder) {
   const std::string good = line_of(full_record());
   for (int i = 0; i < 50'000; ++i) {
     std::string line = good;
-    for (int change = 0; change < 3; ++change) line[random() % line.size()] = static_cast<char>(random());
+    for (int change = 0; change < 3; ++change)
+      line[random() % line.size()] = static_cast<char>(random());
     if (const auto parsed = parse_csv(line)) expect_round_trip(*parsed);
   }
 }
 
 TEST(Args, ShellForm) {
-  EXPECT_EQ(quote_args({"sh", "-c", "curl -s http://h/ >/dev/null"}), "sh -c 'curl -s http://h/ >/dev/null'");
+  EXPECT_EQ(quote_args({"sh", "-c", "curl -s http://h/ >/dev/null"}),
+            "sh -c 'curl -s http://h/ >/dev/null'");
   EXPECT_EQ(quote_args({"", "it's"}), "'' 'it'\\''s'");
   EXPECT_EQ(quote_args({"A=b", "A=b"}), "'A=b' A=b");
   EXPECT_EQ(quote_args({}), "");
@@ -280,12 +293,15 @@ TEST(Csv, PythonReadsTheSame) {
     for (int i = 0; i < 2000; ++i) {
       const Record r = hostile_record(random);
       log << line_of(r) << "\n";
-      want << hex(r.user) << ' ' << hex(r.exe) << ' ' << hex(r.name) << ' ' << hex(r.via) << ' ' << 'a';
-      for (const auto& argument : r.args) want << ',' << hex(argument);
+      want << hex(r.user) << ' ' << hex(r.exe) << ' ' << hex(r.name) << ' ' << hex(r.via) << ' '
+           << 'a';
+      for (const auto& argument : r.args)
+        want << ',' << hex(argument);
       want << "\n";
     }
   }
-  const std::string command = "cd '" + directory.string() + "' && test \"$(python3 reader.py log.csv want)\" = 2000";
+  const std::string command =
+      "cd '" + directory.string() + "' && test \"$(python3 reader.py log.csv want)\" = 2000";
   EXPECT_EQ(std::system(command.c_str()), 0);
   std::filesystem::remove_all(directory);
 }

@@ -27,7 +27,8 @@ std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std:
 }
 
 void put_digits(char* to, unsigned value, int width) {
-  for (int i = width - 1; i >= 0; --i, value /= 10) to[i] = static_cast<char>('0' + value % 10);
+  for (int i = width - 1; i >= 0; --i, value /= 10)
+    to[i] = static_cast<char>('0' + value % 10);
 }
 
 /// Exactly `width` digits at `at`, or -1.
@@ -43,11 +44,13 @@ int take_digits(std::string_view text, std::size_t at, std::size_t width) {
 /// ".123456Z" to nanoseconds; one to nine digits, or no fraction at all.
 std::optional<std::int64_t> parse_fraction(std::string_view text) {
   if (text == "Z") return 0;
-  if (text.size() < 3 || text.size() > 11 || text.front() != '.' || text.back() != 'Z') return std::nullopt;
+  if (text.size() < 3 || text.size() > 11 || text.front() != '.' || text.back() != 'Z')
+    return std::nullopt;
   const std::size_t digits = text.size() - 2;
   std::int64_t value = take_digits(text, 1, digits);
   if (value < 0) return std::nullopt;
-  for (std::size_t i = digits; i < 9; ++i) value *= 10;
+  for (std::size_t i = digits; i < 9; ++i)
+    value *= 10;
   return value;
 }
 
@@ -134,7 +137,8 @@ std::optional<WallNs> parse_time(std::string_view text) {
   const year_month_day date{year{years}, month{static_cast<unsigned>(months_of_year)},
                             day{static_cast<unsigned>(day_of_month)}};
   if (!date.ok()) return std::nullopt;
-  const nanoseconds since = sys_days{date}.time_since_epoch() + hours{hour} + minutes{minute} + seconds{second};
+  const nanoseconds since =
+      sys_days{date}.time_since_epoch() + hours{hour} + minutes{minute} + seconds{second};
   return WallNs{since.count() + *fraction};
 }
 

@@ -19,7 +19,8 @@ void append_block(std::string& text, Block block) {
   text += '\n';
 }
 
-std::vector<Block> parse_blocks(std::string_view text, std::uint64_t limit_bytes, std::size_t& used) {
+std::vector<Block> parse_blocks(std::string_view text, std::uint64_t limit_bytes,
+                                std::size_t& used) {
   std::vector<Block> blocks;
   std::uint64_t total = 0;
   used = 0;
@@ -31,7 +32,8 @@ std::vector<Block> parse_blocks(std::string_view text, std::uint64_t limit_bytes
     if (comma == std::string_view::npos) return blocks;
     const auto bytes = event::parse_number<std::uint64_t>(line.substr(0, comma));
     const auto lines = event::parse_number<std::uint32_t>(line.substr(comma + 1));
-    if (!bytes || !lines || *bytes == 0 || *lines == 0 || *bytes > limit_bytes - total) return blocks;
+    if (!bytes || !lines || *bytes == 0 || *lines == 0 || *bytes > limit_bytes - total)
+      return blocks;
     total += *bytes;
     blocks.push_back({*bytes, *lines});
     used = end + 1;

@@ -23,11 +23,13 @@ void append_block(std::string& text, Block block);
 
 /// The blocks that `text` lists, up to the first that does not parse or reaches
 /// beyond `limit_bytes` in total; `used` is the length of their text.
-[[nodiscard]] std::vector<Block> parse_blocks(std::string_view text, std::uint64_t limit_bytes, std::size_t& used);
+[[nodiscard]] std::vector<Block> parse_blocks(std::string_view text, std::uint64_t limit_bytes,
+                                              std::size_t& used);
 
 /// Reads <segment>.blocks for the first `limit_bytes` of the segment and cuts
 /// off whatever is no part of that. A missing file has no blocks. Errors: Io.
-[[nodiscard]] Result<std::vector<Block>> load_blocks(Disk& disk, const Layout& layout, std::uint64_t first_seq,
+[[nodiscard]] Result<std::vector<Block>> load_blocks(Disk& disk, const Layout& layout,
+                                                     std::uint64_t first_seq,
                                                      std::uint64_t limit_bytes);
 
 }  // namespace alibi::store

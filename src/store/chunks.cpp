@@ -23,7 +23,8 @@ Status read_at(Disk& disk, int fd, std::uint64_t offset, std::string& buffer) {
 }
 
 std::unexpected<Error> line_too_long(std::uint64_t offset) {
-  return fail(Errc::Corrupt, "line at byte " + std::to_string(offset) + " is longer than a line can be");
+  return fail(Errc::Corrupt,
+              "line at byte " + std::to_string(offset) + " is longer than a line can be");
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ std::unexpected<Error> line_too_long(std::uint64_t offset) {
 Result<Chunk> ForwardChunks::next() {
   for (std::size_t want = kChunkBytes;; want *= 2) {
     buffer_.resize(want);
-    if (auto read = read_at(disk_, fd_, next_, buffer_); !read) return std::unexpected(read.error());
+    if (auto read = read_at(disk_, fd_, next_, buffer_); !read)
+      return std::unexpected(read.error());
     const auto last = buffer_.rfind('\n');
     if (last != std::string::npos) {
       const Chunk chunk{next_, std::string_view(buffer_).substr(0, last + 1)};
@@ -47,7 +49,8 @@ Result<Chunk> BackwardChunks::next() {
   for (std::size_t want = kChunkBytes;; want *= 2) {
     const std::uint64_t begin = end_ - std::min<std::uint64_t>(want, end_);
     buffer_.resize(end_ - begin);
-    if (auto read = read_at(disk_, fd_, begin, buffer_); !read) return std::unexpected(read.error());
+    if (auto read = read_at(disk_, fd_, begin, buffer_); !read)
+      return std::unexpected(read.error());
     // The first run ends where the last LF is; the others begin where it left off.
     const auto last = buffer_.rfind('\n');
     const auto first = begin == 0 ? std::string::npos : buffer_.find('\n');

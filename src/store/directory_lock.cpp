@@ -16,8 +16,10 @@ Result<UniqueFd> lock_directory(const Layout& layout) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, "lock " + path.string());
     char pid[24] = {};
     const ssize_t length = ::pread(fd.get(), pid, sizeof pid - 1, 0);
-    const std::string holder = length > 0 ? "process " + std::string(pid, pid + length).substr(0, std::string_view(pid).find('\n'))
-                                          : std::string("another process");
+    const std::string holder =
+        length > 0 ? "process " +
+                         std::string(pid, pid + length).substr(0, std::string_view(pid).find('\n'))
+                   : std::string("another process");
     return fail(Errc::Denied, holder + " already records into " + layout.directory.string() +
                                   "; stop it, or choose another --dir");
   }

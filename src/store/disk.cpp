@@ -77,7 +77,8 @@ class RealDisk final : public Disk {
   }
 
   Status make_directory(const Path& path) override {
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("create directory", path);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+      return failed("create directory", path);
     return {};
   }
 

@@ -55,7 +55,8 @@ class Disk {
 /// Disk::write until all of it is written. On an error part of it may be.
 [[nodiscard]] Status write_all(Disk& disk, int fd, std::string_view bytes);
 /// The whole file. Errors: Corrupt when it is larger than `limit`.
-[[nodiscard]] Result<std::string> read_file(Disk& disk, const Disk::Path& path, std::uint64_t limit);
+[[nodiscard]] Result<std::string> read_file(Disk& disk, const Disk::Path& path,
+                                            std::uint64_t limit);
 /// Writes, syncs and renames, so that `path` is never seen in part.
 [[nodiscard]] Status write_file(Disk& disk, const Disk::Path& path, std::string_view bytes);
 

@@ -28,7 +28,8 @@ void for_each_bit(KeyHash key, Visit&& visit) {
 std::uint64_t count_bits(std::span<const FilterBlock> blocks) {
   std::uint64_t count = 0;
   for (const auto& block : blocks) {
-    for (const auto word : block.bits) count += static_cast<std::uint64_t>(std::popcount(word));
+    for (const auto word : block.bits)
+      count += static_cast<std::uint64_t>(std::popcount(word));
   }
   return count;
 }
@@ -53,7 +54,8 @@ std::uint32_t block_of(KeyHash key, std::uint32_t block_count) {
 bool may_contain(const FilterBlock& block, std::uint32_t number, KeyHash key) {
   if (block.check != block.expected_check(number)) return true;
   bool all = true;
-  for_each_bit(key, [&](unsigned word, std::uint32_t mask) { all = all && (block.bits[word] & mask) != 0; });
+  for_each_bit(
+      key, [&](unsigned word, std::uint32_t mask) { all = all && (block.bits[word] & mask) != 0; });
   return all;
 }
 
@@ -67,11 +69,13 @@ std::vector<FilterBlock> FilterBuilder::finish() {
   // Laying the upper half over the lower keeps every answer right and makes the
   // filter as small as half-filled bits allow: below 1 % wrong "perhaps".
   while (result.size() > 1) {
-    const double filled = static_cast<double>(count_bits(result)) / static_cast<double>(result.size() * kBlockBits);
+    const double filled =
+        static_cast<double>(count_bits(result)) / static_cast<double>(result.size() * kBlockBits);
     if (filled > 0.28) break;
     const std::size_t half = result.size() / 2;
     for (std::size_t i = 0; i < half; ++i) {
-      for (std::size_t word = 0; word < result[i].bits.size(); ++word) result[i].bits[word] |= result[i + half].bits[word];
+      for (std::size_t word = 0; word < result[i].bits.size(); ++word)
+        result[i].bits[word] |= result[i + half].bits[word];
     }
     result.resize(half);
   }

@@ -27,10 +27,18 @@ std::optional<std::uint64_t> number_in(std::string_view name, std::string_view& 
 
 }  // namespace
 
-std::filesystem::path Layout::csv(std::uint64_t first_seq) const { return events() / name_of(first_seq, ".csv"); }
-std::filesystem::path Layout::blocks(std::uint64_t first_seq) const { return events() / name_of(first_seq, ".blocks"); }
-std::filesystem::path Layout::packed(std::uint64_t first_seq) const { return events() / name_of(first_seq, ".csv.zst"); }
-std::filesystem::path Layout::index(std::uint64_t first_seq) const { return events() / name_of(first_seq, ".idx"); }
+std::filesystem::path Layout::csv(std::uint64_t first_seq) const {
+  return events() / name_of(first_seq, ".csv");
+}
+std::filesystem::path Layout::blocks(std::uint64_t first_seq) const {
+  return events() / name_of(first_seq, ".blocks");
+}
+std::filesystem::path Layout::packed(std::uint64_t first_seq) const {
+  return events() / name_of(first_seq, ".csv.zst");
+}
+std::filesystem::path Layout::index(std::uint64_t first_seq) const {
+  return events() / name_of(first_seq, ".idx");
+}
 
 Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout) {
   const auto entries = disk.list(layout.events());
@@ -39,7 +47,9 @@ Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout
   for (const auto& entry : *entries) {
     std::string_view ending;
     const auto number = number_in(entry.name, ending);
-    if (!number || (ending != ".csv" && ending != ".csv.zst" && ending != ".idx" && ending != ".blocks")) continue;
+    if (!number ||
+        (ending != ".csv" && ending != ".csv.zst" && ending != ".idx" && ending != ".blocks"))
+      continue;
     SegmentFiles& segment = by_number[*number];
     segment.first_seq = *number;
     segment.bytes += entry.bytes;

@@ -52,7 +52,8 @@ class LogTest : public testing::Test {
   }
 
   static void expect_gapless(const std::vector<event::Record>& records) {
-    for (std::size_t i = 0; i < records.size(); ++i) ASSERT_EQ(records[i].seq, i + 1) << to_text(records[i].kind);
+    for (std::size_t i = 0; i < records.size(); ++i)
+      ASSERT_EQ(records[i].seq, i + 1) << to_text(records[i].kind);
   }
 
   std::filesystem::path directory_;
@@ -78,9 +79,11 @@ inline event::Record make_record(event::Kind kind, std::uint32_t pid, std::uint6
   return r;
 }
 
-inline std::vector<event::Record> make_records(std::size_t count, std::uint32_t pid = 42, std::uint64_t from = 0) {
+inline std::vector<event::Record> make_records(std::size_t count, std::uint32_t pid = 42,
+                                               std::uint64_t from = 0) {
   std::vector<event::Record> records;
-  for (std::size_t i = 0; i < count; ++i) records.push_back(make_record(event::Kind::FlowOpen, pid, from + i));
+  for (std::size_t i = 0; i < count; ++i)
+    records.push_back(make_record(event::Kind::FlowOpen, pid, from + i));
   return records;
 }
 

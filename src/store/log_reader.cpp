@@ -41,17 +41,21 @@ class FileLogReader final : public LogReader {
   explicit FileLogReader(Layout layout) : layout_(std::move(layout)) {}
 
   Status scan(const Hints& hints, Order order, Visit visit) override;
-  Status follow(const Hints& hints, Visit visit, std::move_only_function<bool()> keep_going) override;
+  Status follow(const Hints& hints, Visit visit,
+                std::move_only_function<bool()> keep_going) override;
   [[nodiscard]] const Skipped& skipped() const override { return skipped_; }
 
  private:
-  Result<Go> scan_segments(const std::vector<SegmentFiles>& segments, std::size_t count, Question& question);
-  Result<Go> scan_segment(const SegmentFiles& segment, std::uint64_t before_seq, Question& question);
+  Result<Go> scan_segments(const std::vector<SegmentFiles>& segments, std::size_t count,
+                           Question& question);
+  Result<Go> scan_segment(const SegmentFiles& segment, std::uint64_t before_seq,
+                          Question& question);
   Result<Go> scan_csv(std::uint64_t first_seq, std::uint64_t before_seq, Question& question);
   Result<Go> scan_packed(std::uint64_t first_seq, std::uint64_t before_seq, Question& question);
   Go visit_chunk(const Chunk& chunk, const Place& place, Question& question);
   const std::string* boot_of(const Chunk& first_chunk, const std::filesystem::path& file);
-  void note_damage(const std::filesystem::path& file, std::uint64_t offset, std::uint64_t bytes, std::string what);
+  void note_damage(const std::filesystem::path& file, std::uint64_t offset, std::uint64_t bytes,
+                   std::string what);
   void note_torn_tail(int fd, std::uint64_t end, const std::filesystem::path& file);
   friend class Follower;
 
@@ -72,11 +76,12 @@ Status FileLogReader::scan(const Hints& hints, Order order, Visit visit) {
 }
 
 /// The first `count` of `segments`, in the order asked for.
-Result<Go> FileLogReader::scan_segments(const std::vector<SegmentFiles>& segments, std::size_t count,
-                                        Question& question) {
+Result<Go> FileLogReader::scan_segments(const std::vector<SegmentFiles>& segments,
+                                        std::size_t count, Question& question) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t at = question.order == Order::OldestFirst ? i : count - 1 - i;
-    const std::uint64_t before_seq = at + 1 < segments.size() ? segments[at + 1].first_seq : UINT64_MAX;
+    const std::uint64_t before_seq =
+        at + 1 < segments.size() ? segments[at + 1].first_seq : UINT64_MAX;
     const auto go = scan_segment(segments[at], before_seq, question);
     if (!go || *go == Go::Stop) return go;
   }
@@ -84,7 +89,8 @@ Result<Go> FileLogReader::scan_segments(const std::vector<SegmentFiles>& segment
 }
 
 /// The packer may replace a .csv by its packed form between listing and opening.
-Result<Go> FileLogReader::scan_segment(const SegmentFiles& segment, std::uint64_t before_seq, Question& question) {
+Result<Go> FileLogReader::scan_segment(const SegmentFiles& segment, std::uint64_t before_seq,
+                                       Question& question) {
   if (!segment.has_packed) {
     auto go = scan_csv(segment.first_seq, before_seq, question);
     if (go || go.error().code != Errc::NotFound) return go;
@@ -95,7 +101,8 @@ Result<Go> FileLogReader::scan_segment(const SegmentFiles& segment, std::uint64_
   return go;
 }
 
-Result<Go> FileLogReader::scan_csv(std::uint64_t first_seq, std::uint64_t before_seq, Question& question) {
+Result<Go> FileLogReader::scan_csv(std::uint64_t first_seq, std::uint64_t before_seq,
+                                   Question& question) {
   const auto file = layout_.csv(first_seq);
   const auto fd = disk_.open(file, O_RDONLY);
   if (!fd) return std::unexpected(fd.error());
@@ -124,13 +131,15 @@ Result<Go> FileLogReader::scan_csv(std::uint64_t first_seq, std::uint64_t before
   return Go::On;
 }
 
-Result<Go> FileLogReader::scan_packed(std::uint64_t first_seq, std::uint64_t before_seq, Question& question) {
+Result<Go> FileLogReader::scan_packed(std::uint64_t first_seq, std::uint64_t before_seq,
+                                      Question& question) {
   const auto file = layout_.packed(first_seq);
   auto packed = PackedFile::open(disk_, file);
   if (!packed) return std::unexpected(packed.error());
   auto map = packed->map_frames();
   if (!map) return during("read " + file.string(), map.error());
-  for (const auto& bad : map->bad) note_damage(file, bad.csv_offset, bad.file_bytes, "packed bytes that are no frame");
+  for (const auto& bad : map->bad)
+    note_damage(file, bad.csv_offset, bad.file_bytes, "packed bytes that are no frame");
   if (map->frames.empty()) return Go::On;
   Place place{file, nullptr, before_seq};
   if (const auto first = packed->load(map->frames.front())) place.boot_id = boot_of(*first, file);
@@ -138,7 +147,8 @@ Result<Go> FileLogReader::scan_packed(std::uint64_t first_seq, std::uint64_t bef
   if (question.order == Order::NewestFirst) std::ranges::reverse(map->frames);
   for (const auto& frame : map->frames) {
     const auto chunk = packed->load(frame);
-    if (!chunk && chunk.error().code != Errc::Corrupt) return during("read " + file.string(), chunk.error());
+    if (!chunk && chunk.error().code != Errc::Corrupt)
+      return during("read " + file.string(), chunk.error());
     if (!chunk) {
       note_damage(file, frame.csv_offset, frame.csv_bytes, chunk.error().message);
     } else if (visit_chunk(*chunk, place, question) == Go::Stop) {
@@ -164,18 +174,22 @@ Go FileLogReader::visit_chunk(const Chunk& chunk, const Place& place, Question& 
 }
 
 /// From the `segment` record, the first after the header line.
-const std::string* FileLogReader::boot_of(const Chunk& first_chunk, const std::filesystem::path& file) {
+const std::string* FileLogReader::boot_of(const Chunk& first_chunk,
+                                          const std::filesystem::path& file) {
   const auto begin = first_chunk.text.find('\n') + 1;
   const auto line = first_chunk.text.substr(begin, first_chunk.text.find('\n', begin) - begin);
   const auto record = event::parse_csv(line);
   const bool is_segment = record && record->kind == event::Kind::Segment;
-  if (!is_segment && !line.empty()) note_damage(file, begin, line.size(), "the first record is not `segment`");
+  if (!is_segment && !line.empty())
+    note_damage(file, begin, line.size(), "the first record is not `segment`");
   return &*boot_ids_.emplace(is_segment ? record->find_extra("boot_id") : "").first;
 }
 
-void FileLogReader::note_damage(const std::filesystem::path& file, std::uint64_t offset, std::uint64_t bytes,
-                                std::string what) {
-  const auto is_same = [&](const Skipped::Damage& known) { return known.file == file && known.offset == offset; };
+void FileLogReader::note_damage(const std::filesystem::path& file, std::uint64_t offset,
+                                std::uint64_t bytes, std::string what) {
+  const auto is_same = [&](const Skipped::Damage& known) {
+    return known.file == file && known.offset == offset;
+  };
   if (std::ranges::any_of(skipped_.damage, is_same)) return;  // from an earlier question
   skipped_.damage.push_back({file, offset, bytes, std::move(what)});
 }
@@ -278,7 +292,8 @@ Result<Go> Follower::look_for_next() {
   return Go::On;
 }
 
-Status FileLogReader::follow(const Hints& hints, Visit visit, std::move_only_function<bool()> keep_going) {
+Status FileLogReader::follow(const Hints& hints, Visit visit,
+                             std::move_only_function<bool()> keep_going) {
   const Matcher matcher(hints);
   Question question{matcher, Order::OldestFirst, visit, {}};
   Follower follower(*this, question);
@@ -299,7 +314,8 @@ Result<std::unique_ptr<LogReader>> LogReader::open(const std::filesystem::path& 
   Layout layout{directory};
   const auto segments = list_segments(real_disk(), layout);
   if (!segments && segments.error().code == Errc::NotFound) {
-    return fail(Errc::NotFound, "there is no log in " + directory.string() + "; name its directory with --dir");
+    return fail(Errc::NotFound,
+                "there is no log in " + directory.string() + "; name its directory with --dir");
   }
   if (!segments) return std::unexpected(segments.error());
   return std::make_unique<FileLogReader>(std::move(layout));

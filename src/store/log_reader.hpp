@@ -63,7 +63,8 @@ class LogReader {
   /// Like scan oldest first, then waits for new records until `keep_going`
   /// returns false (asked at least every 100 ms). Only records after now when
   /// `hints.from` is empty.
-  virtual Status follow(const Hints& hints, Visit visit, std::move_only_function<bool()> keep_going) = 0;
+  virtual Status follow(const Hints& hints, Visit visit,
+                        std::move_only_function<bool()> keep_going) = 0;
 
   [[nodiscard]] virtual const Skipped& skipped() const = 0;
 };

@@ -38,7 +38,9 @@ class FileLogWriter final : public LogWriter {
 
   [[nodiscard]] const Recovered& recovered() const override { return recovery_.found; }
   Status replay(std::move_only_function<void(const event::Record&)> visit) override;
-  void on_new_segment(std::move_only_function<SegmentHead()> make_head) override { make_head_ = std::move(make_head); }
+  void on_new_segment(std::move_only_function<SegmentHead()> make_head) override {
+    make_head_ = std::move(make_head);
+  }
   Status append(std::span<event::Record> records) override;
   Status tick(BootNs now) override;
   std::uint64_t forget(event::ProcessKey process) override { return numbering_.forget(process); }
@@ -67,9 +69,10 @@ class FileLogWriter final : public LogWriter {
   OwnRecords own_;
   std::move_only_function<SegmentHead()> make_head_;
 
-  std::optional<SegmentFile> file_;  ///< none: before the first record, or the disk refuses a new one
-  std::string rescued_;              ///< lines of an abandoned segment that were not durable yet
-  std::uint64_t synced_seq_ = 0;     ///< last number known to be durable
+  std::optional<SegmentFile>
+      file_;                      ///< none: before the first record, or the disk refuses a new one
+  std::string rescued_;           ///< lines of an abandoned segment that were not durable yet
+  std::uint64_t synced_seq_ = 0;  ///< last number known to be durable
   std::int64_t segment_day_ = 0;
   BootNs segment_start_;
   bool has_records_after_head_ = false;
@@ -106,10 +109,12 @@ Status FileLogWriter::start() {
 Status FileLogWriter::resume_segment() {
   if (!recovery_.open) return {};
   const auto& open = *recovery_.open;
-  auto file = SegmentFile::resume(disk_, layout_, open.first_seq, open.bytes, open.blocked_bytes, limits_);
+  auto file =
+      SegmentFile::resume(disk_, layout_, open.first_seq, open.bytes, open.blocked_bytes, limits_);
   if (!file) return std::unexpected(file.error());
   // Lines a killed recorder wrote are in the page cache, perhaps not on disk.
-  if (auto done = file->sync(); !done) return during("continue " + layout_.csv(open.first_seq).string(), done.error());
+  if (auto done = file->sync(); !done)
+    return during("continue " + layout_.csv(open.first_seq).string(), done.error());
   file_ = std::move(*file);
   has_records_after_head_ = true;
   synced_seq_ = numbering_.last_seq();
@@ -118,7 +123,8 @@ Status FileLogWriter::resume_segment() {
 
 Status FileLogWriter::replay(std::move_only_function<void(const event::Record&)> visit) {
   for (const auto first_seq : recovery_.replay) {
-    const auto survey = survey_segment(disk_, layout_, first_seq, [&](const event::Record& record) { visit(record); });
+    const auto survey = survey_segment(disk_, layout_, first_seq,
+                                       [&](const event::Record& record) { visit(record); });
     if (!survey) return std::unexpected(survey.error());
   }
   return {};
@@ -134,7 +140,8 @@ Status FileLogWriter::begin_segment(BootNs now) {
   // What was rescued gets new numbers, and so begins after the durable ones.
   if (!rescued_.empty()) numbering_.set_last_seq(synced_seq_);
   const std::uint64_t first_seq = numbering_.last_seq() + 1;
-  std::string text = make_head_text(make_head_ ? make_head_() : SegmentHead{}, boot_id_, now, own_.wall(now), numbering_);
+  std::string text = make_head_text(make_head_ ? make_head_() : SegmentHead{}, boot_id_, now,
+                                    own_.wall(now), numbering_);
   text += renumber(rescued_, numbering_);
   auto file = SegmentFile::create(disk_, layout_, first_seq, text);
   if (!file) {
@@ -172,8 +179,10 @@ Status FileLogWriter::write_batch(std::span<event::Record> records, BootNs now) 
   numbering_.assign(own);
   numbering_.assign(records);
   buffer_.clear();
-  for (const auto& record : own) event::append_csv(buffer_, record);
-  for (const auto& record : records) event::append_csv(buffer_, record);
+  for (const auto& record : own)
+    event::append_csv(buffer_, record);
+  for (const auto& record : records)
+    event::append_csv(buffer_, record);
   if (auto done = file_->append(buffer_, limits_, now); !done) {
     numbering_.take_back(records);
     numbering_.take_back(own);
@@ -233,7 +242,8 @@ Status FileLogWriter::sync(BootNs now) {
 
 bool FileLogWriter::is_rotation_due(BootNs now) const {
   if (!file_ || !has_records_after_head_) return false;
-  return file_->bytes() >= limits_.segment_bytes || now.ns >= segment_start_.ns + limits_.segment_seconds * 1'000'000'000ULL ||
+  return file_->bytes() >= limits_.segment_bytes ||
+         now.ns >= segment_start_.ns + limits_.segment_seconds * 1'000'000'000ULL ||
          (own_.knows_clock() && day_of(own_.wall(now)) > segment_day_);
 }
 
@@ -280,14 +290,16 @@ Status FileLogWriter::close() {
 
 }  // namespace
 
-Result<std::unique_ptr<LogWriter>> LogWriter::open(const std::filesystem::path& directory, const std::string& boot_id,
-                                                   Limits limits, Disk& disk) {
+Result<std::unique_ptr<LogWriter>> LogWriter::open(const std::filesystem::path& directory,
+                                                   const std::string& boot_id, Limits limits,
+                                                   Disk& disk) {
   Layout layout{directory};
   if (auto done = disk.make_directory(directory); !done) return std::unexpected(done.error());
   if (auto done = disk.make_directory(layout.events()); !done) return std::unexpected(done.error());
   auto lock = lock_directory(layout);
   if (!lock) return std::unexpected(lock.error());
-  auto writer = std::make_unique<FileLogWriter>(disk, std::move(layout), boot_id, limits, std::move(*lock));
+  auto writer =
+      std::make_unique<FileLogWriter>(disk, std::move(layout), boot_id, limits, std::move(*lock));
   if (auto done = writer->start(); !done) return std::unexpected(done.error());
   return writer;
 }

@@ -27,14 +27,16 @@
 namespace alibi::store {
 
 struct Limits {
-  std::uint64_t segment_bytes = 64ULL << 20;   ///< CSV bytes after which a new segment begins
-  std::uint64_t segment_seconds = 24 * 3600;   ///< age after which a new segment begins; also at 00:00 UTC
-  std::uint64_t block_bytes = 256ULL << 10;    ///< a block is cut at this many bytes ...
-  std::uint32_t block_lines = 4096;            ///< ... or lines ...
-  std::uint32_t block_ms = 1000;               ///< ... or milliseconds, whichever is first
-  std::uint64_t budget_bytes = 10ULL << 30;    ///< closed segments beyond this are deleted, oldest first; 0: no limit
-  std::uint32_t budget_days = 0;               ///< closed segments older than this are deleted; 0: no limit
-  std::uint64_t reserve_bytes = 16ULL << 20;   ///< file kept to be able to write about a full disk
+  std::uint64_t segment_bytes = 64ULL << 20;  ///< CSV bytes after which a new segment begins
+  std::uint64_t segment_seconds =
+      24 * 3600;  ///< age after which a new segment begins; also at 00:00 UTC
+  std::uint64_t block_bytes = 256ULL << 10;  ///< a block is cut at this many bytes ...
+  std::uint32_t block_lines = 4096;          ///< ... or lines ...
+  std::uint32_t block_ms = 1000;             ///< ... or milliseconds, whichever is first
+  std::uint64_t budget_bytes =
+      10ULL << 30;  ///< closed segments beyond this are deleted, oldest first; 0: no limit
+  std::uint32_t budget_days = 0;  ///< closed segments older than this are deleted; 0: no limit
+  std::uint64_t reserve_bytes = 16ULL << 20;  ///< file kept to be able to write about a full disk
 };
 
 /// What recovery found in the log before this run. LogWriter::replay gives the
@@ -48,11 +50,12 @@ struct Recovered {
 };
 
 struct Totals {
-  std::uint64_t records = 0;         ///< written by this run
-  std::uint64_t refused = 0;         ///< could not be written (disk full, I/O error), counted, reported by `loss`
-  std::uint64_t disk_bytes = 0;      ///< size of the whole log directory
+  std::uint64_t records = 0;  ///< written by this run
+  std::uint64_t refused =
+      0;  ///< could not be written (disk full, I/O error), counted, reported by `loss`
+  std::uint64_t disk_bytes = 0;  ///< size of the whole log directory
   std::uint64_t segments = 0;
-  std::string fault;                 ///< "" or what the disk is refusing now
+  std::string fault;  ///< "" or what the disk is refusing now
 };
 
 class LogWriter {

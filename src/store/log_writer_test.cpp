@@ -38,7 +38,8 @@ TEST_F(LogTest, NewestFirstIsTheReverse) {
   auto backward = read_all({}, Order::NewestFirst);
   std::ranges::reverse(backward);
   ASSERT_EQ(forward.size(), backward.size());
-  for (std::size_t i = 0; i < forward.size(); ++i) ASSERT_EQ(forward[i].seq, backward[i].seq);
+  for (std::size_t i = 0; i < forward.size(); ++i)
+    ASSERT_EQ(forward[i].seq, backward[i].seq);
 }
 
 TEST_F(LogTest, FilesAreForTheOwnerOnly) {
@@ -57,7 +58,8 @@ TEST_F(LogTest, ASecondWriterIsRefusedAndToldThePid) {
   const auto second = LogWriter::open(log(), kBoot, limits_);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::Denied);
-  EXPECT_THAT(second.error().message, testing::HasSubstr("process " + std::to_string(::getpid()) + " "));
+  EXPECT_THAT(second.error().message,
+              testing::HasSubstr("process " + std::to_string(::getpid()) + " "));
   first.reset();
   EXPECT_TRUE(LogWriter::open(log(), kBoot, limits_));
 }
@@ -146,7 +148,8 @@ TEST_F(LogTest, RotationCarriesLiveProcesses) {
 
 TEST_F(LogTest, ExitCarriesTheFinalCount) {
   auto writer = open_writer();
-  std::vector<event::Record> records = {make_record(Kind::Fork, 9), make_record(Kind::Exec, 9), make_record(Kind::Exit, 9)};
+  std::vector<event::Record> records = {make_record(Kind::Fork, 9), make_record(Kind::Exec, 9),
+                                        make_record(Kind::Exit, 9)};
   ASSERT_TRUE(writer->append(records));
   EXPECT_EQ(records[2].find_extra("records"), "3");
   EXPECT_EQ(writer->forget(*records[2].process), 3U);

@@ -14,10 +14,14 @@ constexpr std::size_t kTimeTextBytes = std::string_view("2026-11-22T02:30:10.123
 
 /// True when a field holds `value` byte for byte.
 bool stands_as_it_is(std::string_view value) {
-  return std::ranges::all_of(value, [](char byte) {
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-           std::string_view("_./:@-[]").find(byte) != std::string_view::npos;
-  }) && std::string_view("=+-@").find(value.front()) == std::string_view::npos;
+  return std::ranges::all_of(
+             value,
+             [](char byte) {
+               return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                      (byte >= '0' && byte <= '9') ||
+                      std::string_view("_./:@-[]").find(byte) != std::string_view::npos;
+             }) &&
+         std::string_view("=+-@").find(value.front()) == std::string_view::npos;
 }
 
 /// What a line must contain to have this key; empty: nothing certain.
@@ -55,10 +59,12 @@ bool Matcher::may_match(std::string_view line, std::uint64_t before_seq) const {
     if (!from_text_.empty() && time < from_text_) return false;
     if (!to_text_.empty() && time > to_text_) return false;
   }
-  return std::ranges::all_of(needles_, [&](const auto& needle) { return line.find(needle) != std::string_view::npos; });
+  return std::ranges::all_of(
+      needles_, [&](const auto& needle) { return line.find(needle) != std::string_view::npos; });
 }
 
-void Matcher::find_lines(const Chunk& chunk, std::uint64_t before_seq, std::vector<Line>& lines) const {
+void Matcher::find_lines(const Chunk& chunk, std::uint64_t before_seq,
+                         std::vector<Line>& lines) const {
   lines.clear();
   const std::string_view text = chunk.text;
   std::size_t begin = 0;
@@ -68,7 +74,8 @@ void Matcher::find_lines(const Chunk& chunk, std::uint64_t before_seq, std::vect
       const auto hit = text.find(needles_.front(), begin);
       if (hit == std::string_view::npos) return;
       const auto line_end_before = text.rfind('\n', hit);
-      if (line_end_before != std::string_view::npos && line_end_before >= begin) begin = line_end_before + 1;
+      if (line_end_before != std::string_view::npos && line_end_before >= begin)
+        begin = line_end_before + 1;
     }
     const auto end = text.find('\n', begin);
     const auto line = text.substr(begin, end - begin);
@@ -85,12 +92,16 @@ bool Matcher::matches(const event::Record& record) const {
   for_each_key(record, [&](std::string_view prefix, std::string_view value) {
     for (std::size_t i = 0; i < keys_.size(); ++i) {
       const std::string_view key = keys_[i];
-      if (key.size() == prefix.size() + value.size() && key.starts_with(prefix) && key.ends_with(value)) found[i] = true;
+      if (key.size() == prefix.size() + value.size() && key.starts_with(prefix) &&
+          key.ends_with(value))
+        found[i] = true;
     }
   });
   return std::ranges::all_of(found, std::identity{});
 }
 
-bool Matcher::overlaps(WallNs from, WallNs to) const { return !(from_ && to < *from_) && !(to_ && from > *to_); }
+bool Matcher::overlaps(WallNs from, WallNs to) const {
+  return !(from_ && to < *from_) && !(to_ && from > *to_);
+}
 
 }  // namespace alibi::store

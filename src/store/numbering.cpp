@@ -11,7 +11,9 @@ namespace {
 
 constexpr const char* kRecords = "records";
 
-bool ends_process(event::Kind kind) { return kind == event::Kind::Exit || kind == event::Kind::ProcessFinal; }
+bool ends_process(event::Kind kind) {
+  return kind == event::Kind::Exit || kind == event::Kind::ProcessFinal;
+}
 
 }  // namespace
 
@@ -52,7 +54,8 @@ void Numbering::assign_carried(event::Record& record) {
   record.process_seq = 0;
   if (!record.process || record.kind != event::Kind::Process) return;
   const auto count = records_of_.find(*record.process);
-  if (count != records_of_.end()) record.extra.emplace_back(kRecords, std::to_string(count->second));
+  if (count != records_of_.end())
+    record.extra.emplace_back(kRecords, std::to_string(count->second));
 }
 
 std::uint64_t Numbering::forget(event::ProcessKey process) {

@@ -11,7 +11,8 @@ constexpr std::size_t kMaxWaiting = 256;
 }  // namespace
 
 void OwnRecords::add(event::Kind kind, std::string result, event::Extra extra) {
-  if (waiting_.size() < kMaxWaiting) waiting_.push_back({kind, std::move(result), std::move(extra)});
+  if (waiting_.size() < kMaxWaiting)
+    waiting_.push_back({kind, std::move(result), std::move(extra)});
 }
 
 void OwnRecords::add_loss(std::span<const event::Record> refused, std::string reason) {
@@ -41,7 +42,8 @@ std::vector<event::Record> OwnRecords::make(BootNs now) const {
                  {"from_ns", std::to_string(loss_from_ns_)},
                  {"to_ns", std::to_string(loss_to_ns_)}}});
   }
-  for (const auto& waiting : waiting_) add_record(waiting);
+  for (const auto& waiting : waiting_)
+    add_record(waiting);
   return records;
 }
 

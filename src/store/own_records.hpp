@@ -19,7 +19,9 @@ class OwnRecords {
     offset_ns_ = record.time.ns - static_cast<std::int64_t>(record.boot.ns);
   }
   [[nodiscard]] bool knows_clock() const { return offset_ns_.has_value(); }
-  [[nodiscard]] WallNs wall(BootNs boot) const { return {static_cast<std::int64_t>(boot.ns) + offset_ns_.value_or(0)}; }
+  [[nodiscard]] WallNs wall(BootNs boot) const {
+    return {static_cast<std::int64_t>(boot.ns) + offset_ns_.value_or(0)};
+  }
 
   void add(event::Kind kind, std::string result, event::Extra extra);
   /// Counts records that could not be written; they become one `loss` record.

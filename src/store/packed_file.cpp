@@ -39,7 +39,8 @@ Result<std::string> unpack(std::string_view packed, std::uint64_t limit) {
   }
   std::string text(size, '\0');
   const auto got = ::ZSTD_decompress(text.data(), text.size(), packed.data(), packed.size());
-  if (::ZSTD_isError(got) || got != size) return corrupt("a frame does not decompress, or its checksum is wrong");
+  if (::ZSTD_isError(got) || got != size)
+    return corrupt("a frame does not decompress, or its checksum is wrong");
   return text;
 }
 
@@ -85,7 +86,8 @@ Result<std::uint64_t> PackedFile::frame_bytes_at(std::uint64_t offset) {
     const auto size = ::ZSTD_findFrameCompressedSize(bytes->data(), bytes->size());
     if (!::ZSTD_isError(size)) return size;
     const bool is_cut = ::ZSTD_getErrorCode(size) == ZSTD_error_srcSize_wrong;
-    if (!is_cut || offset + bytes->size() >= bytes_ || window > kMaxFrameBytes) return corrupt("no frame begins here");
+    if (!is_cut || offset + bytes->size() >= bytes_ || window > kMaxFrameBytes)
+      return corrupt("no frame begins here");
   }
 }
 
@@ -135,14 +137,16 @@ Result<FrameMap> PackedFile::map_frames() {
 }
 
 Result<Chunk> PackedFile::load(const FrameSpan& span) {
-  if (span.file_bytes > 2 * kMaxFrameBytes || span.file_offset > bytes_ || span.file_bytes > bytes_ - span.file_offset) {
+  if (span.file_bytes > 2 * kMaxFrameBytes || span.file_offset > bytes_ ||
+      span.file_bytes > bytes_ - span.file_offset) {
     return corrupt("a frame reaches beyond the file");
   }
   const auto packed = read(span.file_offset, span.file_bytes);
   if (!packed) return std::unexpected(packed.error());
   auto text = unpack(*packed, kMaxFrameBytes);
   if (!text) return std::unexpected(text.error());
-  if (text->size() != span.csv_bytes || !text->ends_with('\n')) return corrupt("a frame does not hold whole lines");
+  if (text->size() != span.csv_bytes || !text->ends_with('\n'))
+    return corrupt("a frame does not hold whole lines");
   text_ = std::move(*text);
   return Chunk{span.csv_offset, text_};
 }
@@ -153,19 +157,23 @@ Result<std::string> pack_frame(std::string_view text, int level) {
   ::ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
   ::ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
   std::string packed(::ZSTD_compressBound(text.size()), '\0');
-  const auto size = ::ZSTD_compress2(context, packed.data(), packed.size(), text.data(), text.size());
+  const auto size =
+      ::ZSTD_compress2(context, packed.data(), packed.size(), text.data(), text.size());
   ::ZSTD_freeCCtx(context);
-  if (::ZSTD_isError(size)) return fail(Errc::Internal, std::string("compress: ") + ::ZSTD_getErrorName(size));
+  if (::ZSTD_isError(size))
+    return fail(Errc::Internal, std::string("compress: ") + ::ZSTD_getErrorName(size));
   packed.resize(size);
   return packed;
 }
 
 Result<std::string> pack_blocks(const std::vector<Block>& blocks) {
   std::string text;
-  for (const auto& block : blocks) append_block(text, block);
+  for (const auto& block : blocks)
+    append_block(text, block);
   const auto packed = pack_frame(text, 9);
   if (!packed) return packed;
-  const std::uint32_t head[2] = {kBlocksMagic, static_cast<std::uint32_t>(kBlocksTag.size() + packed->size())};
+  const std::uint32_t head[2] = {kBlocksMagic,
+                                 static_cast<std::uint32_t>(kBlocksTag.size() + packed->size())};
   std::string frame(kSkippableHeadBytes, '\0');
   std::memcpy(frame.data(), head, sizeof head);
   return frame.append(kBlocksTag).append(*packed);
@@ -174,8 +182,10 @@ Result<std::string> pack_blocks(const std::vector<Block>& blocks) {
 Result<event::Record> last_record_of(Disk& disk, const Layout& layout, std::uint64_t first_seq) {
   const auto path = layout.packed(first_seq);
   const auto unreadable = [&](const std::string& why) {
-    return fail(Errc::Corrupt, path.string() + " is damaged at its end (" + why +
-                                   "), so the next record number is unknown; move the file away, or record elsewhere");
+    return fail(
+        Errc::Corrupt,
+        path.string() + " is damaged at its end (" + why +
+            "), so the next record number is unknown; move the file away, or record elsewhere");
   };
   auto file = PackedFile::open(disk, path);
   if (!file) return std::unexpected(file.error());

@@ -54,7 +54,8 @@ class PackedFile {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
-  PackedFile(Disk& disk, UniqueFd fd, std::uint64_t bytes) : disk_(&disk), fd_(std::move(fd)), bytes_(bytes) {}
+  PackedFile(Disk& disk, UniqueFd fd, std::uint64_t bytes)
+      : disk_(&disk), fd_(std::move(fd)), bytes_(bytes) {}
   Result<std::string_view> read(std::uint64_t offset, std::uint64_t bytes);
   Result<std::uint64_t> frame_bytes_at(std::uint64_t offset);
   Result<std::uint64_t> find_magic(std::uint64_t offset);
@@ -73,6 +74,7 @@ class PackedFile {
 
 /// The newest record of a packed segment. Errors: Io; Corrupt when its number
 /// cannot be told with certainty.
-[[nodiscard]] Result<event::Record> last_record_of(Disk& disk, const Layout& layout, std::uint64_t first_seq);
+[[nodiscard]] Result<event::Record> last_record_of(Disk& disk, const Layout& layout,
+                                                   std::uint64_t first_seq);
 
 }  // namespace alibi::store

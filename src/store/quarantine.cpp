@@ -23,14 +23,16 @@ Status copy_tail(Disk& disk, int from, std::uint64_t begin, const std::filesyste
 
 }  // namespace
 
-Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::uint64_t end) {
+Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout, std::uint64_t first_seq,
+                                std::uint64_t end) {
   const auto path = layout.csv(first_seq);
   const auto fd = disk.open(path, O_RDWR);
   if (!fd) return std::unexpected(fd.error());
   const auto size = disk.size(fd->get());
   if (!size) return std::unexpected(size.error());
   if (*size <= end) return TornTail{};
-  const auto kept_in = layout.quarantine() / (path.stem().string() + "-" + std::to_string(end) + ".torn");
+  const auto kept_in =
+      layout.quarantine() / (path.stem().string() + "-" + std::to_string(end) + ".torn");
   const auto move = [&]() -> Status {
     if (auto done = disk.make_directory(layout.quarantine()); !done) return done;
     if (auto done = copy_tail(disk, fd->get(), end, kept_in); !done) return done;
@@ -38,7 +40,8 @@ Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout, std::uint64_t 
     if (auto done = disk.truncate(fd->get(), end); !done) return done;
     return disk.sync_data(fd->get());
   };
-  if (auto done = move(); !done) return during("set aside the torn end of " + path.string(), done.error());
+  if (auto done = move(); !done)
+    return during("set aside the torn end of " + path.string(), done.error());
   return TornTail{*size - end, kept_in};
 }
 

@@ -18,7 +18,7 @@ struct TornTail {
 
 /// Copies what follows `end` in the segment's .csv to quarantine/ (durable),
 /// then cuts it off. Errors: Io; the segment is then as it was.
-[[nodiscard]] Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout, std::uint64_t first_seq,
-                                              std::uint64_t end);
+[[nodiscard]] Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout,
+                                              std::uint64_t first_seq, std::uint64_t end);
 
 }  // namespace alibi::store

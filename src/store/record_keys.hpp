@@ -44,7 +44,8 @@ void for_each_key(const event::Record& record, Visit&& visit) {
   }
   if (record.parent && is_life_kind(record.kind)) visit("proc:", to_text(*record.parent));
   for (const char* key : {"creator", "users", "holders", "target"}) {
-    for_each_process_in(record.find_extra(key), [&](std::string_view process) { visit("proc:", process); });
+    for_each_process_in(record.find_extra(key),
+                        [&](std::string_view process) { visit("proc:", process); });
   }
   if (!record.exe.empty()) {
     const std::string_view exe = record.exe;

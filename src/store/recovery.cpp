@@ -45,7 +45,8 @@ class Recoverer {
     while (!segments->empty()) {
       const SegmentFiles newest = segments->back();
       segments->pop_back();
-      const auto taken = newest.has_csv ? take_csv(newest, is_newest) : take_packed(newest, is_newest);
+      const auto taken =
+          newest.has_csv ? take_csv(newest, is_newest) : take_packed(newest, is_newest);
       if (!taken) return std::unexpected(taken.error());
       if (*taken == Taken::Enough) break;
       if (*taken == Taken::AlsoBefore) is_newest = false;
@@ -64,10 +65,12 @@ class Recoverer {
 
   Result<Taken> take_csv(const SegmentFiles& segment, bool is_newest) {
     bool is_this_boot = false;
-    const auto survey = survey_segment(disk_, layout_, segment.first_seq, [&](const event::Record& record) {
-      if (record.kind == event::Kind::Segment) is_this_boot = record.find_extra("boot_id") == boot_id_;
-      if (is_this_boot) visit_(record);
-    });
+    const auto survey =
+        survey_segment(disk_, layout_, segment.first_seq, [&](const event::Record& record) {
+          if (record.kind == event::Kind::Segment)
+            is_this_boot = record.find_extra("boot_id") == boot_id_;
+          if (is_this_boot) visit_(record);
+        });
     if (!survey) return std::unexpected(survey.error());
     const std::uint64_t keep = survey->records == 0 ? 0 : survey->good_bytes;
     if (is_newest) {
@@ -79,7 +82,8 @@ class Recoverer {
       result_.found.last_seq = survey->last_seq;
       result_.found.boot_id = survey->boot_id;
       result_.found.was_clean = survey->was_stopped && result_.found.torn_bytes == 0;
-      if (auto done = note_blocks(segment.first_seq, keep); !done) return std::unexpected(done.error());
+      if (auto done = note_blocks(segment.first_seq, keep); !done)
+        return std::unexpected(done.error());
     }
     if (survey->boot_id != boot_id_) {
       result_.to_pack.push_back(segment.first_seq);
@@ -113,7 +117,8 @@ class Recoverer {
   Result<Taken> drop_empty(const SegmentFiles& segment) {
     // The name alone says which numbers were used before.
     result_.found.last_seq = std::max(result_.found.last_seq, segment.first_seq - 1);
-    if (auto done = disk_.remove(layout_.csv(segment.first_seq)); !done) return std::unexpected(done.error());
+    if (auto done = disk_.remove(layout_.csv(segment.first_seq)); !done)
+      return std::unexpected(done.error());
     (void)disk_.remove(layout_.blocks(segment.first_seq));
     return Taken::Nothing;
   }
@@ -121,7 +126,8 @@ class Recoverer {
   Status note_blocks(std::uint64_t first_seq, std::uint64_t keep) {
     const auto blocks = load_blocks(disk_, layout_, first_seq, keep);
     if (!blocks) return std::unexpected(blocks.error());
-    for (const auto& block : *blocks) blocked_bytes_ += block.bytes;
+    for (const auto& block : *blocks)
+      blocked_bytes_ += block.bytes;
     adopted_bytes_ = keep - blocked_bytes_;
     return {};
   }
@@ -131,7 +137,8 @@ class Recoverer {
     const auto last = last_record_of(disk_, layout_, segment.first_seq);
     if (!last) return std::unexpected(last.error());
     result_.found.last_seq = std::max(result_.found.last_seq, last->seq);
-    result_.found.was_clean = last->kind == event::Kind::RecorderStop && result_.found.torn_bytes == 0;
+    result_.found.was_clean =
+        last->kind == event::Kind::RecorderStop && result_.found.torn_bytes == 0;
     return Taken::Enough;
   }
 
@@ -142,7 +149,8 @@ class Recoverer {
                     {"boot_id", found.boot_id},
                     {"adopted_bytes", std::to_string(adopted_bytes_)},
                     {"torn_bytes", std::to_string(found.torn_bytes)}};
-    if (!found.torn_file.empty()) result_.note.emplace_back("torn_file", found.torn_file.filename().string());
+    if (!found.torn_file.empty())
+      result_.note.emplace_back("torn_file", found.torn_file.filename().string());
   }
 
   Disk& disk_;

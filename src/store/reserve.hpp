@@ -12,7 +12,8 @@ namespace alibi::store {
 
 class Reserve {
  public:
-  Reserve(Disk& disk, const Layout& layout, std::uint64_t bytes) : disk_(disk), path_(layout.reserve()), bytes_(bytes) {}
+  Reserve(Disk& disk, const Layout& layout, std::uint64_t bytes)
+      : disk_(disk), path_(layout.reserve()), bytes_(bytes) {}
 
   /// Sets the full reserve aside. Errors: Io (no space for it).
   /// A file system that cannot reserve blocks has no reserve; that is no error.

@@ -1,6 +1,5 @@
 #include "store/segment_file.hpp"
 
-
 #include <fcntl.h>
 
 #include "store/blocks.hpp"
@@ -25,11 +24,13 @@ Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::u
     auto blocks = disk.open(layout.blocks(first_seq), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     if (!blocks) return std::unexpected(blocks.error());
     SegmentFile file(disk, std::move(*fd), std::move(*blocks), first_seq);
-    if (auto done = write_all(disk, file.fd_.get(), head); !done) return std::unexpected(done.error());
+    if (auto done = write_all(disk, file.fd_.get(), head); !done)
+      return std::unexpected(done.error());
     file.bytes_ = head.size();
     file.count_lines(head, {});
     if (auto done = file.sync(); !done) return std::unexpected(done.error());
-    if (auto done = disk.sync_directory(layout.events()); !done) return std::unexpected(done.error());
+    if (auto done = disk.sync_directory(layout.events()); !done)
+      return std::unexpected(done.error());
     return file;
   };
   auto file = make();
@@ -41,8 +42,9 @@ Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::u
   return file;
 }
 
-Result<SegmentFile> SegmentFile::resume(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::uint64_t bytes,
-                                        std::uint64_t blocked_bytes, const Limits& limits) {
+Result<SegmentFile> SegmentFile::resume(Disk& disk, const Layout& layout, std::uint64_t first_seq,
+                                        std::uint64_t bytes, std::uint64_t blocked_bytes,
+                                        const Limits& limits) {
   auto fd = disk.open(layout.csv(first_seq), O_RDWR | O_APPEND);
   if (!fd) return std::unexpected(fd.error());
   auto blocks = disk.open(layout.blocks(first_seq), O_WRONLY | O_CREAT | O_APPEND);

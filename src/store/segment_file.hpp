@@ -22,11 +22,13 @@ class SegmentFile {
  public:
   /// Creates the file with `head` (header line, `segment` record, carried
   /// records), durable including its name. On errors nothing remains.
-  static Result<SegmentFile> create(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::string_view head);
+  static Result<SegmentFile> create(Disk& disk, const Layout& layout, std::uint64_t first_seq,
+                                    std::string_view head);
   /// Continues a file of `bytes` bytes, all whole lines and durable, of which
   /// the first `blocked_bytes` already belong to recorded blocks.
-  static Result<SegmentFile> resume(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::uint64_t bytes,
-                                    std::uint64_t blocked_bytes, const Limits& limits);
+  static Result<SegmentFile> resume(Disk& disk, const Layout& layout, std::uint64_t first_seq,
+                                    std::uint64_t bytes, std::uint64_t blocked_bytes,
+                                    const Limits& limits);
 
   /// Writes whole lines: all or none. After an error `is_sound` tells whether
   /// the file can still be used.

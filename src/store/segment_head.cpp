@@ -17,8 +17,8 @@ std::string host_name() {
 
 }  // namespace
 
-std::string make_head_text(LogWriter::SegmentHead head, const std::string& boot_id, BootNs boot, WallNs time,
-                           Numbering& numbering) {
+std::string make_head_text(LogWriter::SegmentHead head, const std::string& boot_id, BootNs boot,
+                           WallNs time, Numbering& numbering) {
   event::Record segment;
   segment.boot = boot;
   segment.time = time;
@@ -28,7 +28,8 @@ std::string make_head_text(LogWriter::SegmentHead head, const std::string& boot_
                    {"host", host_name()},
                    {"version", ALIBI_VERSION},
                    {"carried", std::to_string(head.carried.size())}};
-  for (auto& pair : head.positions) segment.extra.push_back(std::move(pair));
+  for (auto& pair : head.positions)
+    segment.extra.push_back(std::move(pair));
   numbering.assign({&segment, 1});
 
   std::string text(event::csv_header());

@@ -14,8 +14,8 @@
 namespace alibi::store {
 
 /// Numbers the records of `head` and returns the text.
-[[nodiscard]] std::string make_head_text(LogWriter::SegmentHead head, const std::string& boot_id, BootNs boot,
-                                         WallNs time, Numbering& numbering);
+[[nodiscard]] std::string make_head_text(LogWriter::SegmentHead head, const std::string& boot_id,
+                                         BootNs boot, WallNs time, Numbering& numbering);
 
 /// Whole lines with new numbers, beginning after `numbering.last_seq()`. For
 /// lines whose segment had to be abandoned before they were durable.

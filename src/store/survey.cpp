@@ -61,7 +61,10 @@ Result<Survey> survey_segment(Disk& disk, const Layout& layout, std::uint64_t fi
       surveyor.add_header(line);
     });
     if (!is_ours) {
-      return fail(Errc::Corrupt, path.string() + " does not begin with the header line of this version; move it away to go on");
+      return fail(
+          Errc::Corrupt,
+          path.string() +
+              " does not begin with the header line of this version; move it away to go on");
     }
   }
 }

@@ -24,7 +24,8 @@ struct Survey {
 
 /// Reads the segment and calls `visit` for each record in it. Errors: Io;
 /// Corrupt when the file begins with a whole line that is not our header.
-[[nodiscard]] Result<Survey> survey_segment(Disk& disk, const Layout& layout, std::uint64_t first_seq,
+[[nodiscard]] Result<Survey> survey_segment(Disk& disk, const Layout& layout,
+                                            std::uint64_t first_seq,
                                             const std::function<void(const event::Record&)>& visit);
 
 }  // namespace alibi::store
