@@ -32,10 +32,12 @@ Result<Coverage> coverage(store::LogReader& reader) {
     return Go::Stop;
   });
   if (!done) return std::unexpected(done.error());
-  done = reader.scan({.all_of = {"kind:loss"}}, store::Order::OldestFirst, [&](const BootRecord& entry) {
-    if (entry.record.kind == event::Kind::Loss) found.lost_by_reason[entry.record.result] += count_of(entry.record);
-    return Go::On;
-  });
+  done = reader.scan({.all_of = {"kind:loss"}}, store::Order::OldestFirst,
+                     [&](const BootRecord& entry) {
+                       if (entry.record.kind == event::Kind::Loss)
+                         found.lost_by_reason[entry.record.result] += count_of(entry.record);
+                       return Go::On;
+                     });
   if (!done) return std::unexpected(done.error());
   return found;
 }

@@ -15,12 +15,13 @@ namespace alibi::query {
 struct Coverage {
   std::optional<WallNs> first;  ///< empty: the log has no records
   std::optional<WallNs> last;
-  std::uint64_t records = 0;    ///< by the numbers of the first and last record
+  std::uint64_t records = 0;  ///< by the numbers of the first and last record
   std::map<std::string, std::uint64_t> lost_by_reason;
 
   [[nodiscard]] std::uint64_t lost() const {
     std::uint64_t sum = 0;
-    for (const auto& [reason, count] : lost_by_reason) sum += count;
+    for (const auto& [reason, count] : lost_by_reason)
+      sum += count;
     return sum;
   }
 };

@@ -39,20 +39,26 @@ bool name_matches(const std::string& name, const std::string& asked) {
 bool matches(const Filter& filter, const Record& record) {
   if (filter.from && record.time < *filter.from) return false;
   if (filter.to && record.time > *filter.to) return false;
-  if (!filter.kinds.empty() && !std::ranges::contains(filter.kinds, record.kind)) return false;
+  const auto& kinds = filter.kinds;
+  if (!kinds.empty() && std::ranges::find(kinds, record.kind) == kinds.end()) return false;
   if (!process_matches(filter, record)) return false;
-  if (filter.address && !any_side(record, [&](const Endpoint& e) { return e.address == *filter.address; })) return false;
-  if (filter.port && !any_side(record, [&](const Endpoint& e) { return e.port == filter.port; })) return false;
+  if (filter.address &&
+      !any_side(record, [&](const Endpoint& e) { return e.address == *filter.address; }))
+    return false;
+  if (filter.port && !any_side(record, [&](const Endpoint& e) { return e.port == filter.port; }))
+    return false;
   return filter.name.empty() || name_matches(record.name, filter.name);
 }
 
 store::Hints hints_of(const Filter& filter) {
   store::Hints hints{.from = filter.from, .to = filter.to};
   auto& keys = hints.all_of;
-  if (filter.kinds.size() == 1) keys.push_back("kind:" + std::string(to_text(filter.kinds.front())));
+  if (filter.kinds.size() == 1)
+    keys.push_back("kind:" + std::string(to_text(filter.kinds.front())));
   if (filter.pid) keys.push_back("pid:" + std::to_string(*filter.pid));
   if (filter.process) keys.push_back("proc:" + to_text(*filter.process));
-  if (!filter.exe.empty()) keys.push_back((filter.exe.contains('/') ? "exe:" : "base:") + filter.exe);
+  if (!filter.exe.empty())
+    keys.push_back((filter.exe.contains('/') ? "exe:" : "base:") + filter.exe);
   if (filter.address) keys.push_back("addr:" + to_text(*filter.address));
   return hints;
 }

@@ -17,7 +17,7 @@ struct Filter {
   std::vector<event::Kind> kinds;
   std::optional<std::uint32_t> pid;
   std::optional<event::ProcessKey> process;
-  std::string exe;   ///< whole path, or the last component when it has no slash
+  std::string exe;  ///< whole path, or the last component when it has no slash
   std::optional<event::IpAddress> address;  ///< either side
   std::optional<std::uint16_t> port;        ///< either side
   std::string name;  ///< as plain_name(); names under it match too (".example.org")

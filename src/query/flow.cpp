@@ -65,7 +65,8 @@ std::optional<std::uint64_t> number_extra(const Record& record, std::string_view
 }
 
 WallNs wall_of(const Record& record, std::uint64_t boot_ns) {
-  return {record.time.ns + static_cast<std::int64_t>(boot_ns) - static_cast<std::int64_t>(record.boot.ns)};
+  return {record.time.ns + static_cast<std::int64_t>(boot_ns) -
+          static_cast<std::int64_t>(record.boot.ns)};
 }
 
 void set_start(Flow& flow, const Record& record) {
@@ -124,24 +125,32 @@ void lower_grade(Flow& flow) {
     flow.grade = Grade::Ambiguous;
     flow.via += flow.via.empty() ? "several users" : ", several users";
   }
-  if (!flow.process) flow.grade = std::max(flow.grade, users > 0 ? Grade::Ambiguous : Grade::Unknown);
+  if (!flow.process)
+    flow.grade = std::max(flow.grade, users > 0 ? Grade::Ambiguous : Grade::Unknown);
 }
 
 }  // namespace
 
 bool is_flow_kind(Kind kind) {
-  return kind == Kind::FlowOpen || kind == Kind::FlowUpdate || kind == Kind::FlowClose || kind == Kind::SocketUse;
+  return kind == Kind::FlowOpen || kind == Kind::FlowUpdate || kind == Kind::FlowClose ||
+         kind == Kind::SocketUse;
 }
 
 std::string community_id_of(const Flow& flow) {
   if (!flow.local || !flow.remote) return {};
   std::uint8_t number = 0;
-  if (flow.proto == "tcp") number = 6;
-  else if (flow.proto == "udp") number = 17;
-  else if (flow.proto == "icmp") number = 1;
-  else if (flow.proto == "icmp6") number = 58;
-  else if (const auto parsed = parse_number(flow.proto); parsed && *parsed < 256) number = static_cast<std::uint8_t>(*parsed);
-  else return {};
+  if (flow.proto == "tcp")
+    number = 6;
+  else if (flow.proto == "udp")
+    number = 17;
+  else if (flow.proto == "icmp")
+    number = 1;
+  else if (flow.proto == "icmp6")
+    number = 58;
+  else if (const auto parsed = parse_number(flow.proto); parsed && *parsed < 256)
+    number = static_cast<std::uint8_t>(*parsed);
+  else
+    return {};
   return event::community_id(number, *flow.local, *flow.remote);
 }
 
@@ -153,12 +162,15 @@ Flow& FlowMerger::flow_of(const store::BootRecord& entry) {
   if (found != latest_.end()) {
     Flow& known = flows_[found->second];
     const std::uint64_t started = number_extra(record, "started_ns").value_or(known.start_boot.ns);
-    const bool is_next = known.end && (record.kind == Kind::FlowOpen || started > known.start_boot.ns);
+    const bool is_next =
+        known.end && (record.kind == Kind::FlowOpen || started > known.start_boot.ns);
     if (!is_next) return known;
   }
   latest_[id] = flows_.size();
-  Flow& flow = flows_.emplace_back(
-      Flow{.boot_id = *entry.boot_id, .id = record.flow, .proto = record.proto, .remote = record.remote});
+  Flow& flow = flows_.emplace_back(Flow{.boot_id = *entry.boot_id,
+                                        .id = record.flow,
+                                        .proto = record.proto,
+                                        .remote = record.remote});
   set_start(flow, record);
   return flow;
 }
@@ -168,7 +180,8 @@ void FlowMerger::add(const store::BootRecord& entry) {
 }
 
 std::vector<Flow> FlowMerger::take() {
-  for (Flow& flow : flows_) lower_grade(flow);
+  for (Flow& flow : flows_)
+    lower_grade(flow);
   std::ranges::stable_sort(flows_, {}, [](const Flow& flow) { return flow.start; });
   latest_.clear();
   return std::exchange(flows_, {});

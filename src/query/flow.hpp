@@ -22,10 +22,10 @@ namespace alibi::query {
 /// A process beside the one the flow is attributed to, or that one's share.
 struct Holder {
   event::ProcessKey key;
-  bool is_creator = false;   ///< made the socket
-  bool is_user = false;      ///< was seen sending or receiving on it
-  bool is_holder = false;    ///< had it in its descriptor table
-  std::string how;           ///< of a user, as recorded, such as "send"
+  bool is_creator = false;  ///< made the socket
+  bool is_user = false;     ///< was seen sending or receiving on it
+  bool is_holder = false;   ///< had it in its descriptor table
+  std::string how;          ///< of a user, as recorded, such as "send"
   std::optional<std::uint64_t> bytes_out;
   std::optional<std::uint64_t> bytes_in;
 };
@@ -39,17 +39,17 @@ struct Flow {
   event::Direction direction = event::Direction::Unknown;
   BootNs start_boot;
   WallNs start;
-  std::optional<WallNs> end;   ///< empty: not known to have ended
-  WallNs last_seen;            ///< time of the latest record about it
+  std::optional<WallNs> end;  ///< empty: not known to have ended
+  WallNs last_seen;           ///< time of the latest record about it
   BootNs last_seen_boot;
-  std::string state;           ///< `result` of the latest record
+  std::string state;  ///< `result` of the latest record
   std::string name;
   std::optional<std::uint64_t> bytes_out;
   std::optional<std::uint64_t> bytes_in;
   std::optional<event::ProcessKey> process;
   std::optional<event::ProcessKey> parent;  ///< as the record has it
   std::string user;
-  std::string exe;                          ///< as the record has it, may be empty
+  std::string exe;  ///< as the record has it, may be empty
   std::vector<std::string> args;
   event::Grade grade = event::Grade::Unknown;
   std::string via;

@@ -174,14 +174,16 @@ Status Lives::load_many(const std::vector<Wanted>& wanted) {
   store::Hints hints;
   for (const Wanted& one : wanted) {
     keys.insert({one.boot_id, one.key});
-    const WallNs born{static_cast<std::int64_t>(start_of(one.key).ns) + one.offset_ns - kDisorderNs};
+    const WallNs born{static_cast<std::int64_t>(start_of(one.key).ns) + one.offset_ns -
+                      kDisorderNs};
     if (!hints.from || born < *hints.from) hints.from = born;
     const WallNs end = plus(one.until, kDisorderNs);
     if (!hints.to || end > *hints.to) hints.to = end;
   }
   return reader_.scan(hints, store::Order::NewestFirst, [&](const BootRecord& entry) {
     const auto& process = entry.record.process;
-    if (!process || !is_life(entry.record.kind) || !keys.contains({*entry.boot_id, *process})) return Go::On;
+    if (!process || !is_life(entry.record.kind) || !keys.contains({*entry.boot_id, *process}))
+      return Go::On;
     add(entry);
     if (entry.record.parent) keys.insert({*entry.boot_id, *entry.record.parent});
     return Go::On;
@@ -202,7 +204,8 @@ Status Lives::load(const std::vector<Wanted>& wanted) {
       if (asked.insert({one.boot_id, one.key}).second && !is_known) {
         if (auto done = load_one(one); !done) return done;
       }
-      if (const auto parent = parent_of(one); parent && !asked.contains({parent->boot_id, parent->key})) {
+      if (const auto parent = parent_of(one);
+          parent && !asked.contains({parent->boot_id, parent->key})) {
         parents.push_back(*parent);
       }
     }

@@ -32,8 +32,8 @@ class Lives {
   struct Wanted {
     std::string boot_id;
     event::ProcessKey key;
-    BootNs at;     ///< the image it ran then
-    WallNs until;  ///< wall time of the record that names it; nothing later is read
+    BootNs at;                   ///< the image it ran then
+    WallNs until;                ///< wall time of the record that names it; nothing later is read
     std::int64_t offset_ns = 0;  ///< wall clock minus boot clock in that record
   };
 
@@ -55,7 +55,8 @@ class Lives {
                                    BootNs until, std::string_view exe) const;
 
   /// Parent first, up to the oldest the log knows.
-  [[nodiscard]] std::vector<Process> ancestors(const std::string& boot_id, event::ProcessKey key) const;
+  [[nodiscard]] std::vector<Process> ancestors(const std::string& boot_id,
+                                               event::ProcessKey key) const;
 
  private:
   struct Stage {  ///< from one exec (or snapshot) to the next

@@ -15,16 +15,16 @@ namespace alibi::query {
 struct Process {
   std::string boot_id;
   event::ProcessKey key;
-  WallNs start;                 ///< of the process, not of its image
-  std::string exe;              ///< empty: not in the log
+  WallNs start;     ///< of the process, not of its image
+  std::string exe;  ///< empty: not in the log
   std::vector<std::string> args;
   std::string user;
-  std::string sha256;           ///< lower-case hexadecimal, empty: not hashed
-  std::string package;          ///< name of the owning package, empty: none or not known
+  std::string sha256;   ///< lower-case hexadecimal, empty: not hashed
+  std::string package;  ///< name of the owning package, empty: none or not known
   std::string package_version;
   std::string cwd;
   std::string container;
-  std::string flags;            ///< of the exec: script, setuid, deleted, memfd, args_cut
+  std::string flags;  ///< of the exec: script, setuid, deleted, memfd, args_cut
   std::optional<event::ProcessKey> parent;  ///< who created it, even if adopted since
 };
 

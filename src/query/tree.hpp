@@ -19,9 +19,9 @@
 namespace alibi::query {
 
 struct TreeQuestion {
-  std::optional<std::uint32_t> pid;            ///< one of the two
+  std::optional<std::uint32_t> pid;  ///< one of the two
   std::optional<event::ProcessKey> process;
-  std::optional<Moment> at;                    ///< alive at or before its end
+  std::optional<Moment> at;  ///< alive at or before its end
 };
 
 struct Execution {
@@ -35,16 +35,16 @@ struct Branch {
   std::vector<Execution> executions;  ///< in order; the first image may be inherited
   std::vector<Flow> flows;
   std::map<std::string, std::uint64_t> names;  ///< DNS names asked for, how often
-  std::uint64_t modules = 0;          ///< files mapped executable
-  std::optional<WallNs> end;          ///< empty: not known to have ended
-  std::string exit;                   ///< result of the exit record
-  std::vector<Branch> children;       ///< by start
+  std::uint64_t modules = 0;                   ///< files mapped executable
+  std::optional<WallNs> end;                   ///< empty: not known to have ended
+  std::string exit;                            ///< result of the exit record
+  std::vector<Branch> children;                ///< by start
 };
 
 struct TreeAnswer {
   std::vector<Process> ancestors;  ///< parent first
   Branch root;
-  std::vector<Process> others;     ///< processes that had the same pid, newest first
+  std::vector<Process> others;  ///< processes that had the same pid, newest first
 };
 
 /// Errors: NotFound (no such process in the log), Io, Denied.

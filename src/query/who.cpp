@@ -18,12 +18,14 @@ bool side_matches(const std::optional<Endpoint>& side, const Endpoint& asked) {
 }
 
 bool has_port(const Record& record, std::uint16_t port) {
-  return (record.local && record.local->port == port) || (record.remote && record.remote->port == port);
+  return (record.local && record.local->port == port) ||
+         (record.remote && record.remote->port == port);
 }
 
 class Matcher {
  public:
-  explicit Matcher(const WhoQuestion& question) : question_(question), name_(plain_name(question.name)) {}
+  explicit Matcher(const WhoQuestion& question)
+      : question_(question), name_(plain_name(question.name)) {}
 
   [[nodiscard]] store::Hints hints() const {
     if (!question_.endpoint) return {.all_of = {"name:" + name_}};
@@ -32,13 +34,16 @@ class Matcher {
                                 : "addr:" + to_text(question_.endpoint->address)}};
   }
 
-  [[nodiscard]] bool matches_name(const Record& record) const { return plain_name(record.name) == name_; }
+  [[nodiscard]] bool matches_name(const Record& record) const {
+    return plain_name(record.name) == name_;
+  }
 
   [[nodiscard]] bool matches_flow(const Record& record) const {
     if (!is_flow_kind(record.kind)) return false;
     if (!question_.proto.empty() && record.proto != question_.proto) return false;
     if (question_.endpoint) {
-      return side_matches(record.local, *question_.endpoint) || side_matches(record.remote, *question_.endpoint);
+      return side_matches(record.local, *question_.endpoint) ||
+             side_matches(record.remote, *question_.endpoint);
     }
     return matches_name(record) && (!question_.port || has_port(record, *question_.port));
   }
@@ -57,16 +62,18 @@ std::int64_t distance_ns(const Flow& flow, const Moment& at) {
 
 Result<std::vector<Flow>> find_flows(store::LogReader& reader, const Matcher& matcher) {
   FlowMerger merger;
-  const auto done = reader.scan(matcher.hints(), store::Order::OldestFirst, [&](const BootRecord& entry) {
-    if (matcher.matches_flow(entry.record)) merger.add(entry);
-    return Go::On;
-  });
+  const auto done =
+      reader.scan(matcher.hints(), store::Order::OldestFirst, [&](const BootRecord& entry) {
+        if (matcher.matches_flow(entry.record)) merger.add(entry);
+        return Go::On;
+      });
   if (!done) return std::unexpected(done.error());
   return merger.take();
 }
 
 void keep_alive_at(WhoAnswer& answer, std::vector<Flow>& flows, const Moment& at) {
-  if (const auto nearest = std::ranges::min_element(flows, {}, [&](const Flow& f) { return distance_ns(f, at); });
+  if (const auto nearest =
+          std::ranges::min_element(flows, {}, [&](const Flow& f) { return distance_ns(f, at); });
       nearest != flows.end() && distance_ns(*nearest, at) > 0) {
     answer.nearest = *nearest;
   }
@@ -82,7 +89,8 @@ Lives::Wanted wanted_of(const Flow& flow, event::ProcessKey key) {
 
 Process process_of(const Flow& flow, const Lives& lives) {
   const Lives::Wanted wanted = wanted_of(flow, *flow.process);
-  Process process = lives.find_image(flow.boot_id, *flow.process, wanted.at, flow.last_seen_boot, flow.exe);
+  Process process =
+      lives.find_image(flow.boot_id, *flow.process, wanted.at, flow.last_seen_boot, flow.exe);
   if (process.exe.empty()) {
     process.exe = flow.exe;
     process.args = flow.args;
@@ -114,15 +122,19 @@ Status join_processes(store::LogReader& reader, WhoAnswer& answer, std::vector<F
   std::vector<Lives::Wanted> wanted;
   for (const Flow& flow : flows) {
     if (flow.process) wanted.push_back(wanted_of(flow, *flow.process));
-    for (const Holder& holder : flow.holders) wanted.push_back(wanted_of(flow, holder.key));
+    for (const Holder& holder : flow.holders)
+      wanted.push_back(wanted_of(flow, holder.key));
   }
   if (auto done = lives.load(wanted); !done) return done;
   std::vector<Process*> processes;
-  for (Flow& flow : flows) answer.flows.push_back(answer_of(std::move(flow), lives));
+  for (Flow& flow : flows)
+    answer.flows.push_back(answer_of(std::move(flow), lives));
   for (FlowAnswer& one : answer.flows) {
     if (one.process) processes.push_back(&*one.process);
-    for (Process& ancestor : one.ancestors) processes.push_back(&ancestor);
-    for (HolderAnswer& holder : one.holders) processes.push_back(&holder.process);
+    for (Process& ancestor : one.ancestors)
+      processes.push_back(&ancestor);
+    for (HolderAnswer& holder : one.holders)
+      processes.push_back(&holder.process);
   }
   return lives.fill_images(std::move(processes));
 }
@@ -134,14 +146,17 @@ Lives::Wanted asker_of(const std::string& boot_id, const Record& record) {
           record.time.ns - static_cast<std::int64_t>(record.boot.ns)};
 }
 
-Status find_askers(store::LogReader& reader, const Matcher& matcher, const WhoQuestion& question, WhoAnswer& answer) {
+Status find_askers(store::LogReader& reader, const Matcher& matcher, const WhoQuestion& question,
+                   WhoAnswer& answer) {
   std::map<Asker, std::size_t> known;
   std::vector<std::string> boot_ids;
   auto done = reader.scan(matcher.hints(), store::Order::OldestFirst, [&](const BootRecord& entry) {
     const Record& record = entry.record;
     if (record.kind != event::Kind::DnsQuery || !matcher.matches_name(record)) return Go::On;
-    if (question.at && (record.time < question.at->first || record.time > question.at->last)) return Go::On;
-    const auto [place, is_new] = known.try_emplace({*entry.boot_id, record.process}, answer.names.size());
+    if (question.at && (record.time < question.at->first || record.time > question.at->last))
+      return Go::On;
+    const auto [place, is_new] =
+        known.try_emplace({*entry.boot_id, record.process}, answer.names.size());
     if (!is_new) {
       ++answer.names[place->second].times;
       return Go::On;
@@ -154,7 +169,8 @@ Status find_askers(store::LogReader& reader, const Matcher& matcher, const WhoQu
   Lives lives(reader);
   std::vector<Lives::Wanted> wanted;
   for (std::size_t i = 0; i < answer.names.size(); ++i) {
-    if (answer.names[i].question.process) wanted.push_back(asker_of(boot_ids[i], answer.names[i].question));
+    if (answer.names[i].question.process)
+      wanted.push_back(asker_of(boot_ids[i], answer.names[i].question));
   }
   if (done = lives.load(wanted); !done) return done;
   std::vector<Process*> processes;
@@ -164,7 +180,8 @@ Status find_askers(store::LogReader& reader, const Matcher& matcher, const WhoQu
     one.process = lives.find(boot_ids[i], *one.question.process, one.question.boot);
     one.ancestors = lives.ancestors(boot_ids[i], *one.question.process);
     processes.push_back(&*one.process);
-    for (Process& ancestor : one.ancestors) processes.push_back(&ancestor);
+    for (Process& ancestor : one.ancestors)
+      processes.push_back(&ancestor);
   }
   return lives.fill_images(std::move(processes));
 }
@@ -174,22 +191,27 @@ Status find_askers(store::LogReader& reader, const Matcher& matcher, const WhoQu
 std::string plain_name(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   std::string plain(name);
-  std::ranges::transform(plain, plain.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(plain, plain.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   return plain;
 }
 
 Result<WhoAnswer> who(store::LogReader& reader, const WhoQuestion& question) {
-  if (!question.endpoint && question.name.empty()) return fail(Errc::Usage, "an address or a name is needed");
+  if (!question.endpoint && question.name.empty())
+    return fail(Errc::Usage, "an address or a name is needed");
   const Matcher matcher(question);
   auto flows = find_flows(reader, matcher);
   if (!flows) return std::unexpected(flows.error());
   WhoAnswer answer;
   if (question.at) keep_alive_at(answer, *flows, *question.at);
   if (flows->empty() && !question.endpoint) {
-    if (auto done = find_askers(reader, matcher, question, answer); !done) return std::unexpected(done.error());
+    if (auto done = find_askers(reader, matcher, question, answer); !done)
+      return std::unexpected(done.error());
     return answer;
   }
-  if (auto done = join_processes(reader, answer, std::move(*flows)); !done) return std::unexpected(done.error());
+  if (auto done = join_processes(reader, answer, std::move(*flows)); !done)
+    return std::unexpected(done.error());
   return answer;
 }
 

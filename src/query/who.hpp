@@ -39,7 +39,7 @@ struct FlowAnswer {
 
 /// Somebody asked for the name; given when no flow was made for it.
 struct NameAnswer {
-  event::Record question;          ///< the first of its kind by this process
+  event::Record question;  ///< the first of its kind by this process
   std::uint64_t times = 1;
   std::optional<Process> process;
   std::vector<Process> ancestors;
