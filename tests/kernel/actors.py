@@ -50,6 +50,7 @@ class Identity:
         self.uid = uid
         self.exe = exe
         self.args = args
+        self.filename = exe  # what was given to execve
         self.key = None  # pid@start, learned from the log, checked against the ticks
 
     @property
@@ -198,8 +199,9 @@ def start(argv, *, exe=None, netns=None, cgroup=None, uid=None, gid=None, cwd=No
     if "/" not in str(path):
         path = next((f"{d}/{path}" for d in os.get_exec_path() if os.access(f"{d}/{path}", os.X_OK)), path)
     reader = os.fdopen(out, errors="surrogateescape") if out is not None else None
-    return Process(pid, ticks, os.getuid() if uid is None else uid, os.path.realpath(path),
-                   [a if isinstance(a, str) else a.decode("utf-8", "surrogateescape") for a in argv], reader)
+    process = Process(pid, ticks, os.getuid() if uid is None else uid, os.path.realpath(path), list(argv), reader)
+    process.filename = f"/dev/fd/{exe}" if isinstance(exe, int) else path
+    return process
 
 
 class Channel:

@@ -50,11 +50,11 @@ class Recorder:
     """`alibi record` on a directory. As a context manager: started and ready,
     then stopped with SIGTERM; `log()` reads what it wrote."""
 
-    def __init__(self, directory, **settings):
+    def __init__(self, directory, settings=None):
         self.directory = directory
         self.config = directory.path / "alibi.toml"
-        self.config.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in
-                                       {"keep_attached": False, **settings}.items()))
+        settings = {"record.keep_attached": False, **(settings or {})}
+        self.config.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in settings.items()))
         self.messages = directory.path / "stderr"
         self.process = None
         self.started_ns = 0
@@ -163,9 +163,13 @@ class Log:
         """The columns that say who, for `check`."""
         parent = identity.parent
         who = {"process": self.key_of(identity), "user": identity.user, "exe": identity.exe,
-               "args": identity.args, "grade": "proven",
                "parent": self.key_of(parent) if parent is not None else ""}
         return {**who, **changes}
+
+    def ran(self, identity):
+        """The same for an exec record, with the arguments and the path that was asked for."""
+        asked = identity.filename
+        return self.by(identity, args=identity.args, name=asked if asked != identity.exe else "")
 
 
 def verify(records):
@@ -174,7 +178,7 @@ def verify(records):
     that(records, "the log is empty")
     offset_ns = None
     counts = {}
-    final = {}
+    last = {}
     for number, r in enumerate(records, start=records[0].seq):
         equal(r.seq, number, f"seq of {r}")
         if r.kind == "clock":
@@ -184,13 +188,14 @@ def verify(records):
         if not r.process:
             equal(r.process_seq, None, f"process_seq of {r}")
             continue
-        that(r.process not in final, f"a record after the last of its process: {r}")
         counts[r.process] = counts.get(r.process, r.process_seq - 1 if r.via == "carried" else 0) + 1
         equal(r.process_seq, counts[r.process], f"process_seq of {r}")
-        if r.kind == "process_final":
-            final[r.process] = True
         if r.kind in ("exit", "process_final"):
             equal(r.extra.get("records"), str(counts[r.process]), f"final count of {r}")
+            last[r.process] = r
+    for r in records:
+        ended = last.get(r.process)
+        that(ended is None or r.seq <= ended.seq, f"a record after the last of its process: {r}")
 
 
 def wall_text(ns):

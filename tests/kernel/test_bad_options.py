@@ -20,9 +20,9 @@ def test(directory):
         equal(done.returncode, 2, f"exit status of alibi {words}: {done.stderr}")
         that(named in done.stderr, f"alibi {words} must name {named!r}: {done.stderr}")
         that(one_line(done) and not done.stdout, "errors go to stderr")
-    for text, named in (("no_such_setting = 1\n", "no_such_setting"),
-                        ("keep_attached = \"perhaps\"\n", "keep_attached"),
-                        ("process_ring_bytes = 5000\n", "process_ring_bytes"), ("this is no toml", "alibi.toml")):
+    for text, named in (("ring.no_such_setting = 1\n", "no_such_setting"),
+                        ("record.keep_attached = \"perhaps\"\n", "record.keep_attached"),
+                        ("ring.process = \"5000\"\n", "ring.process"), ("this is no toml", "alibi.toml:1")):
         config.write_text(text)
         done = alibi("record", "--dir", directory.log, "--config", config)
         equal(done.returncode, 2, f"exit status with {text!r}: {done.stderr}")

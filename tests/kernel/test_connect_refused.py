@@ -27,7 +27,7 @@ def test(directory):
             actor.finish()
     log = recorder.log()
     for actor, truth in tried:
-        check_tcp(log, actor, truth, "out", 0, 0, result="refused", established=False, users=".*")
+        check_tcp(log, actor, truth, "out", 0, 0, result="refused", established=False)
         check_life(log, actor, ["fork", "flow_close", "exit"])
 
 

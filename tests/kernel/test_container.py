@@ -44,7 +44,7 @@ def test(directory):
     log = recorder.log()
     for name, container, outer in ran:
         extra = {"container": container}
-        check(log.one(kind="exec", process=log.key_of(outer)), **log.by(outer), kind="exec", via=SOME, extra=extra)
+        check(log.one(kind="exec", process=log.key_of(outer)), **log.ran(outer), kind="exec", extra=extra)
         inner = [r for r in log.find(kind="exec") if r.parent == log.key_of(outer)]
         harness.equal([r.extra.get("container") for r in inner], [container], f"container of a child, {name}")
         check_exit(log, outer)

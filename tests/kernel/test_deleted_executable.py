@@ -8,7 +8,7 @@ import time
 
 import harness
 from conversations import check_exit
-from harness import ABSENT, SOME, Recorder, check, equal, includes, one_of, program, start
+from harness import ABSENT, SOME, Recorder, check, equal, includes, program, start
 
 # Removes its own file, then lives until its input ends.
 DELETE_SELF = 'rm -- "$1"; read line; exit 6'
@@ -41,11 +41,11 @@ def test(directory):
         equal(itself.wait(), 6, "exit status")
     log = recorder.log()
     unlinked.exe = gone
-    check(log.one(kind="exec", process=log.key_of(unlinked)), **log.by(unlinked), kind="exec", via=SOME,
-          name=harness.ANY, extra={"flags": includes("deleted"), "ino": os.fstat(opened).st_ino})
+    check(log.one(kind="exec", process=log.key_of(unlinked)), **log.ran(unlinked), kind="exec",
+          extra={"flags": includes("deleted"), "ino": os.fstat(opened).st_ino})
     check_exit(log, unlinked, "4")
-    check(log.one(kind="exec", process=log.key_of(itself)), **log.by(itself), kind="exec", via=SOME,
-          extra={"flags": one_of(ABSENT, ""), "ino": inode})
+    check(log.one(kind="exec", process=log.key_of(itself)), **log.ran(itself), kind="exec",
+          extra={"flags": ABSENT, "ino": inode})
     image = log.one(kind="image", name=own)
     equal(image.extra["sha256"], content, "SHA-256 of the program that deleted itself")
     check_exit(log, itself, "6")

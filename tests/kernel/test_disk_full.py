@@ -8,14 +8,12 @@ import harness
 from harness import Log, Recorder, alibi, command, equal, program, start, that
 from storms import exec_storm, read_storm, records_of_storm
 
-MIB = 1 << 20
-
 
 def test(directory):
     directory.log.mkdir(mode=0o700)
     command("mount", "-t", "tmpfs", "-o", "size=6m,mode=700", "none", directory.log)
     try:
-        recorder = Recorder(directory, reserve_bytes=MIB)
+        recorder = Recorder(directory, {"log.reserve": "1MiB"})
         recorder.start()
         ballast = directory.log / "ballast"
         # Leaves no byte: the storm's records cannot be written.

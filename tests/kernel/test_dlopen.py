@@ -38,7 +38,7 @@ def test(directory):
     for path in (plugin, doomed):
         found = [r for r in mine if r.name == path]
         that(len(found) == 1, f"mappings of {path}: {found}")
-        check(found[0], **log.by(loader), kind="module", name=path, via=SOME,
+        check(found[0], **log.by(loader), kind="module", name=path,
               extra={"build_id": build_id, "prot": SOME})
     others = [r for r in mine if r.name not in (plugin, doomed)]
     that(any(matches(r.name, harness.like("//anon|/dev/zero.*|anon.*")) for r in others),

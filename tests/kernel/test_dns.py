@@ -35,11 +35,12 @@ def check_question(log, who, kind_of_address, server):
     equal([r.name for r in questions], [NAME], f"{kind_of_address} questions of {who.args[0]}")
     question = questions[0]
     check(question, **log.by(who), kind="dns_query", flow=SOME, proto="udp", local=like(r"127\.0\.0\.\d+:\d+"),
-          remote=server, direction="out", name=NAME, via=SOME, extra={"type": kind_of_address, "id": SOME})
+          remote=server, direction="out", name=NAME, grade="proven", via=SOME,
+          extra={"type": kind_of_address, "id": SOME})
     reply = next(r for r in log.of(who) if r.kind == "dns_answer" and r.extra["id"] == question.extra["id"])
     answers = {"answers": includes("127.0.0.1")} if kind_of_address == "A" else {}
     check(reply, **log.by(who), kind="dns_answer", flow=question.flow, proto="udp", local=question.local,
-          remote=server, direction="in", name=NAME, result="NOERROR", via=SOME,
+          remote=server, direction="in", name=NAME, result="NOERROR", grade="proven", via=SOME,
           extra={"type": kind_of_address, "id": question.extra["id"], **answers})
 
 

@@ -20,12 +20,12 @@ def test(directory):
     check_life(log, ran, ["fork", "exec", "exit"])
     # The child of a fork is still a copy of its parent.
     check(log.one(kind="fork", process=log.key_of(ran)),
-          **log.by(ran, exe=TEST_ITSELF.exe, args=TEST_ITSELF.args), kind="fork", via=SOME)
+          **log.by(ran, exe=TEST_ITSELF.exe), kind="fork")
     file = os.stat(ran.exe)
     extra = {"cwd": str(where), "uid": 0, "euid": 0, "gid": 0, "egid": 0,
              "auid": login_uid(), "netns": inode_of_namespace("net"), "ino": file.st_ino,
              "args_bytes": sum(len(a) + 1 for a in ran.args)}
-    check(log.one(kind="exec", process=log.key_of(ran)), **log.by(ran), kind="exec", via=SOME, extra=extra)
+    check(log.one(kind="exec", process=log.key_of(ran)), **log.ran(ran), kind="exec", extra=extra)
     check_exit(log, ran, "3", rss_kb=SOME)
     equal(log.of(ran)[-1].extra["records"], str(len(log.of(ran))), "the final count")
 

@@ -34,7 +34,7 @@ def test(directory):
     equal(sum(int(r.extra.get("count", 1)) for r in failed if r.result == "ENOENT"), 5, "searches that found nothing")
     searches = [r for r in failed if r.result == "ENOENT"]
     that(len(searches) == 1, f"searches are folded into one record: {[str(r) for r in searches]}")
-    check(searches[0], **log.by(actor), kind="exec_fail", name=SOME, result="ENOENT", via=SOME, extra={"count": 5})
+    check(searches[0], **log.by(actor), kind="exec_fail", name=SOME, result="ENOENT", extra={"count": 5})
     for name, result in (("not-executable", "EACCES"), ("not-a-program", "ENOEXEC")):
         found = [r for r in failed if r.result == result]
         that(len(found) == 1, f"{result}: {[str(r) for r in failed]}")

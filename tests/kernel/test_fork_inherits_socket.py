@@ -53,10 +53,13 @@ def test(directory):
         by_parent = user(log.key_of(parent), len(ASK), len(ANSWER))
         by_child = user(log.key_of(child), len(ASK), len(ANSWER))
         rounds = 1 + parent_too
-        # The last to use it is the user of the record; the list shows all of them.
-        check_flow(log, close, child, truth, proto="tcp", direction="out", out=rounds * len(ASK),
-                   received=rounds * len(ANSWER), creator=parent,
-                   users=f"{by_parent},{by_child}|{by_child},{by_parent}" if parent_too else by_child)
+        moved = {"proto": "tcp", "direction": "out", "out": rounds * len(ASK), "received": rounds * len(ANSWER)}
+        if parent_too:  # both moved as much: whoever is named, the record says that it is not alone
+            named = parent if close.process == log.key_of(parent) else child
+            check_flow(log, close, named, truth, **moved, creator=parent, grade="ambiguous",
+                       users=f"{by_parent},{by_child}|{by_child},{by_parent}")
+        else:
+            check_flow(log, close, child, truth, **moved, creator=parent, users=by_child)
     uses = [r for r in log.find(kind="socket_use") if r.flow in [t["flow"] for _, _, t in done]]
     that(not uses, f"socket_use is for flows that are already in the log: {uses}")
 

@@ -20,7 +20,7 @@ def test(directory):
         ran = start(argv)
         equal(ran.wait(), 3, "exit status")
     log = recorder.log()
-    check(log.one(kind="exec", process=log.key_of(ran)), **log.by(ran), kind="exec", via=SOME)
+    check(log.one(kind="exec", process=log.key_of(ran)), **log.ran(ran), kind="exec")
     check_life(log, ran, ["fork", "exec", "exit"])
     check_exit(log, ran, "3")
     that(not log.find(exe="/usr/bin/forged"), "a record was forged")

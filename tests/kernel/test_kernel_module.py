@@ -23,7 +23,7 @@ def test(directory):
     log = recorder.log()
     for who, result in ((inserter, "loaded"), (remover, "removed")):
         record = log.one(kind="kernel_module", name="dummy", result=result)
-        check(record, **log.by(who), kind="kernel_module", name="dummy", result=result, via=SOME)
+        check(record, **log.by(who), kind="kernel_module", name="dummy", result=result)
 
 
 harness.main(test)

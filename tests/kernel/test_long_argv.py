@@ -34,7 +34,7 @@ def test(directory):
         if cut:
             extra["flags"] = includes("args_cut", "args_completed")
         executed = log.one(kind="exec", process=log.key_of(cat))
-        check(executed, **log.by(cat), kind="exec", via=SOME, extra=extra)
+        check(executed, **log.ran(cat), kind="exec", extra=extra)
         check_exit(log, cat, "1")
 
 

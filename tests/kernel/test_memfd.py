@@ -18,8 +18,8 @@ def test(directory):
         equal(ran.wait(), 5, "exit status")
     log = recorder.log()
     ran.exe = "/memfd:payload"
-    check(log.one(kind="exec", process=log.key_of(ran)), **log.by(ran), kind="exec", via=SOME,
-          name=harness.ANY, extra={"flags": includes("memfd"), "ino": os.fstat(memory).st_ino})
+    check(log.one(kind="exec", process=log.key_of(ran)), **log.ran(ran), kind="exec",
+          extra={"flags": includes("memfd"), "ino": os.fstat(memory).st_ino})
     check_exit(log, ran, "5")
     os.close(memory)
 

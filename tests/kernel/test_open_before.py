@@ -64,7 +64,7 @@ def test(directory):
     log = recorder.log()
     for who in (server, old):
         process = log.one(kind="process", process=log.key_of(who))
-        check(process, **log.by(who), kind="process", via="snapshot", result=process.result)
+        check(process, **log.by(who), args=who.args, kind="process", via="snapshot", result=process.result)
     check(log.find(kind="listen", flow=listener["flow"])[0], **log.by(server), kind="listen", proto="tcp",
           flow=listener["flow"], local=listener["local"], result="listening", via="snapshot")
     for who, truth, direction in ((old, old_truth, "out"), (server, accepted_truth, "in")):

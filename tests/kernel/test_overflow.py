@@ -28,7 +28,7 @@ def holes(records):
 
 
 def test(directory):
-    recorder = Recorder(directory, process_ring_bytes=65536)
+    recorder = Recorder(directory, {"ring.process": "64KiB"})
     recorder.start()
     recorder.process.send_signal(signal.SIGSTOP)
     launcher = exec_storm(COUNT, 0, "overflow")

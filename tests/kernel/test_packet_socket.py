@@ -22,14 +22,15 @@ def test(directory):
         sender.finish()
         that(any("0x88b5" in line for line in dump.stop()), "tcpdump did not see the frame")
     log = recorder.log()
-    opened = log.find(kind="socket", process=log.key_of(sender))
+    opened = log.find(kind="socket", result="opened", process=log.key_of(sender))
     that(len(opened) == 1, f"the sender opened one packet socket: {opened}")
-    check(opened[0], **log.by(sender), kind="socket", proto="packet", via=SOME,
+    check(opened[0], **log.by(sender), kind="socket", result="opened", proto="packet", grade="proven", via=SOME,
           flow=opened[0].flow, extra={"family": "packet", "type": "raw", "protocol": 0})
-    dumps = [r for r in log.find(kind="socket", process=log.key_of(dump.process)) if r.proto == "packet"]
+    dumps = log.find(kind="socket", proto="packet", process=log.key_of(dump.process))
     that(dumps, "tcpdump opened a packet socket")
     for record in dumps:
-        check(record, **log.by(dump.process, user=record.user), kind="socket", proto="packet", via=SOME,
+        check(record, **log.by(dump.process, user=record.user), kind="socket", result="opened", proto="packet",
+              grade="proven", via=SOME,
               flow=record.flow, extra={"family": "packet", "type": "raw"})
 
 

@@ -29,7 +29,8 @@ def test(directory):
                   if r.extra.get("type") == ("raw" if kind == "raw" else "dgram") and r.proto == proto]
         that(len(opened) == 1, f"ping opens one {proto} socket of kind {kind}: {log.of(ping)}")
         flow = log.one(kind="flow_close", process=log.key_of(ping), proto=proto)
-        check(opened[0], **log.by(ping), kind="socket", flow=flow.flow, proto=proto, result="", via=SOME,
+        check(opened[0], **log.by(ping), kind="socket", flow=flow.flow, proto=proto, result="opened",
+              grade="proven", via=SOME,
               extra={"family": "inet6" if proto == "icmp6" else "inet", "type": "raw" if kind == "raw" else "dgram",
                      "protocol": 58 if proto == "icmp6" else 1})
         size = 2 * (40 + header)

@@ -25,12 +25,14 @@ def test(directory):
         truth = sender.hear()
         sender.finish()
     log = recorder.log()
-    check(log.one(kind="socket", flow=truth["flow"]), **log.by(sender), kind="socket", flow=truth["flow"],
-          proto=str(EXPERIMENT), via=SOME, extra={"family": "inet", "type": "raw", "protocol": EXPERIMENT})
+    check(log.one(kind="socket", flow=truth["flow"]), **log.by(sender), kind="socket", result="opened",
+          flow=truth["flow"],
+          proto=str(EXPERIMENT), grade="proven", via=SOME,
+          extra={"family": "inet", "type": "raw", "protocol": EXPERIMENT})
     # The socket also receives what it sends to its own host.
     check_flow(log, log.one(kind="flow_close", flow=truth["flow"]), sender,
                {"flow": truth["flow"], "local": "127.0.0.1", "remote": "127.0.0.1"}, proto=str(EXPERIMENT),
-               direction="out", out=33, received=33, users=".*",
+               direction="out", out=33, received=33,
                extra={"packets_out": "3", "packets_in": "3"})
 
 

@@ -26,7 +26,7 @@ def check_sources(records):
 def test(directory):
     dice = random.Random(4)
     port = free_port()
-    recorder = Recorder(directory, keep_attached=True)
+    recorder = Recorder(directory, {"record.keep_attached": True})
     recorder.start()
     server = start([program("answerer"), str(port)])
     equal(server.out.readline(), "ready\n", "the server")

@@ -18,7 +18,7 @@ def test(directory):
     log = recorder.log()
     # What the kernel makes of it, and what /proc/PID/cmdline would show.
     ran.exe, ran.args = os.path.realpath("/bin/sh"), ["/bin/sh", "-e", str(script), "world"]
-    check(log.one(kind="exec", process=log.key_of(ran)), **log.by(ran), kind="exec", name=str(script), via=SOME,
+    check(log.one(kind="exec", process=log.key_of(ran)), **log.ran(ran), kind="exec",
           extra={"flags": includes("script"), "ino": os.stat("/bin/sh").st_ino})
     check_life(log, ran, ["fork", "exec", "exit"])
     check_exit(log, ran)

@@ -27,7 +27,7 @@ def test(directory):
     receiver.close()
     log = recorder.log()
     executed = log.one(kind="exec", process=log.key_of(ran))
-    check(executed, **log.by(ran), kind="exec", via=SOME,
+    check(executed, **log.ran(ran), kind="exec",
           extra={"uid": nobody.pw_uid, "euid": 0, "gid": nobody.pw_gid, "egid": nobody.pw_gid,
                  "flags": includes("setuid")})
     close = log.one(kind="flow_close", process=log.key_of(ran))

@@ -5,7 +5,7 @@ from harness import SOME, Recorder, check, equal, start
 
 
 def test(directory):
-    recorder = Recorder(directory, keep_attached=True)
+    recorder = Recorder(directory, {"record.keep_attached": True})
     recorder.start()
     poke = start(["kill", "-CONT", str(recorder.process.pid)])
     poke.wait()
@@ -18,7 +18,7 @@ def test(directory):
     for sender, name in ((poke, "SIGCONT"), (killer, "SIGKILL")):
         found = [r for r in log.of(sender) if r.kind == "signal"]
         equal(len(found), 1, f"signal records of {sender.args}")
-        check(found[0], **log.by(sender), kind="signal", result=name, via=SOME)
+        check(found[0], **log.by(sender), kind="signal", result=name)
 
 
 harness.main(test)

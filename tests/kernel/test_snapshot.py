@@ -33,7 +33,8 @@ def test(directory):
     lasting = {pid for pid, stat in before.items() if after.get(pid) == stat}
     missing = lasting - set(shown)
     that(not missing, f"processes that ran before and are not in the log: {missing}")
-    check(log.one(kind="process", process=log.key_of(older)), **log.by(older), kind="process", via="snapshot",
+    check(log.one(kind="process", process=log.key_of(older)), **log.by(older), args=older.args, kind="process",
+          via="snapshot",
           result=harness.ANY, name=harness.ANY)
     for pid in (1, os.getpid()):
         truth = Identity.of_pid(pid)

@@ -13,9 +13,9 @@ def test(directory):
         equal(ran.wait(), 9, "exit status")
     log = recorder.log()
     first, second = log.find(kind="exec", process=log.key_of(ran))
-    check(first, **log.by(ran), kind="exec", via=SOME)
+    check(first, **log.ran(ran), kind="exec")
     ran.exe, ran.args = os.path.realpath(program("tiny")), [program("tiny"), "from-thread", "9"]
-    check(second, **log.by(ran), kind="exec", via=SOME)
+    check(second, **log.ran(ran), kind="exec")
     check_life(log, ran, ["fork", "exec", "exec", "exit"])
     check_exit(log, ran, "9")
 
