@@ -1,0 +1,331 @@
+#include "cli/configuration.hpp"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "cli/nearest.hpp"
+#include "cli/quantity.hpp"
+
+namespace alibi::cli {
+namespace {
+
+using recorder::Options;
+
+constexpr std::size_t kLargestFile = 1U << 20;
+
+/// One key: where it stands, how a value becomes an option, and back.
+struct Key {
+  const char* path;
+  const char* form;  ///< what a value looks like, for messages
+  bool (*read)(Options&, const toml::node&);
+  std::string (*print)(const Options&);
+};
+
+bool read_text(std::string& into, const toml::node& node) {
+  const auto value = node.value_exact<std::string>();
+  if (value) into = *value;
+  return value.has_value();
+}
+
+bool read_flag(bool& into, const toml::node& node) {
+  const auto value = node.value_exact<bool>();
+  if (value) into = *value;
+  return value.has_value();
+}
+
+template <typename Integer>
+bool read_size(Integer& into, const toml::node& node, std::uint64_t least, std::uint64_t most) {
+  const auto text = node.value_exact<std::string>();
+  const auto size = text ? parse_size(*text) : std::nullopt;
+  if (!size || *size < least || *size > most) return false;
+  into = static_cast<Integer>(*size);
+  return true;
+}
+
+template <typename Integer>
+bool read_count(Integer& into, const toml::node& node, std::int64_t least, std::int64_t most) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value || *value < least || *value > most) return false;
+  into = static_cast<Integer>(*value);
+  return true;
+}
+
+bool read_milliseconds(std::uint64_t& into, const toml::node& node, std::uint64_t least_ms,
+                       std::uint64_t most_ms) {
+  const auto text = node.value_exact<std::string>();
+  const auto value = text ? parse_duration_ms(*text) : std::nullopt;
+  if (!value || *value < least_ms || *value > most_ms) return false;
+  into = *value;
+  return true;
+}
+
+bool read_ring(std::uint32_t& into, const toml::node& node) {
+  std::uint32_t size = 0;
+  if (!read_size(size, node, 4096, 1U << 30) || !std::has_single_bit(size)) return false;
+  into = size;
+  return true;
+}
+
+bool read_names(std::vector<std::string>& into, const toml::node& node) {
+  const toml::array* list = node.as_array();
+  if (!list) return false;
+  std::vector<std::string> names;
+  for (const toml::node& element : *list) {
+    if (!read_text(names.emplace_back(), element)) return false;
+  }
+  into = std::move(names);
+  return true;
+}
+
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string print_names(const std::vector<std::string>& names) {
+  std::string out = "[";
+  for (const std::string& name : names)
+    out += (out.size() > 1 ? ", " : "") + toml_text(name);
+  return out + "]";
+}
+
+constexpr std::uint64_t kDayMs = 86'400'000;
+constexpr const char* kFlag = "true or false";
+constexpr const char* kRing = "a size that is a power of two, 4KiB to 1GiB, such as \"8MiB\"";
+
+#define ALIBI_FLAG_KEY(path, member)                                                     \
+  Key {                                                                                  \
+    path, kFlag, [](Options& o, const toml::node& n) { return read_flag(o.member, n); }, \
+        [](const Options& o) { return std::string(o.member ? "true" : "false"); }        \
+  }
+
+const Key kKeys[] = {
+    {"log.directory", "an absolute path, such as \"/var/lib/alibi\"",
+     [](Options& o, const toml::node& n) {
+       std::string text;
+       if (!read_text(text, n) || !text.starts_with('/') || text.contains('\0')) return false;
+       o.directory = text;
+       return true;
+     },
+     [](const Options& o) { return toml_text(o.directory.string()); }},
+    {"log.budget", "a size, such as \"10GiB\"; \"0\" for no limit",
+     [](Options& o, const toml::node& n) {
+       return read_size(o.limits.budget_bytes, n, 0, 1ULL << 60);
+     },
+     [](const Options& o) { return toml_text(size_text(o.limits.budget_bytes)); }},
+    {"log.keep_days", "a number of days; 0 for no limit",
+     [](Options& o, const toml::node& n) { return read_count(o.limits.budget_days, n, 0, 36'500); },
+     [](const Options& o) { return std::to_string(o.limits.budget_days); }},
+    {"log.reserve", "a size up to 1GiB, such as \"16MiB\"",
+     [](Options& o, const toml::node& n) {
+       return read_size(o.limits.reserve_bytes, n, 0, 1ULL << 30);
+     },
+     [](const Options& o) { return toml_text(size_text(o.limits.reserve_bytes)); }},
+    {"segment.size", "a size, 1MiB to 1GiB, such as \"64MiB\"",
+     [](Options& o, const toml::node& n) {
+       return read_size(o.limits.segment_bytes, n, 1U << 20, 1U << 30);
+     },
+     [](const Options& o) { return toml_text(size_text(o.limits.segment_bytes)); }},
+    {"segment.age", "a duration, 1min to 1d, such as \"1d\"",
+     [](Options& o, const toml::node& n) {
+       std::uint64_t ms = 0;
+       if (!read_milliseconds(ms, n, 60'000, kDayMs)) return false;
+       o.limits.segment_seconds = ms / 1000;
+       return true;
+     },
+     [](const Options& o) { return toml_text(duration_ms_text(o.limits.segment_seconds * 1000)); }},
+    {"block.size", "a size, 4KiB to 16MiB, such as \"256KiB\"",
+     [](Options& o, const toml::node& n) {
+       return read_size(o.limits.block_bytes, n, 4096, 16U << 20);
+     },
+     [](const Options& o) { return toml_text(size_text(o.limits.block_bytes)); }},
+    {"block.lines", "a number, 1 to 1000000",
+     [](Options& o, const toml::node& n) {
+       return read_count(o.limits.block_lines, n, 1, 1'000'000);
+     },
+     [](const Options& o) { return std::to_string(o.limits.block_lines); }},
+    {"block.age", "a duration, 100ms to 1min, such as \"1s\"",
+     [](Options& o, const toml::node& n) {
+       std::uint64_t ms = 0;
+       if (!read_milliseconds(ms, n, 100, 60'000)) return false;
+       o.limits.block_ms = static_cast<std::uint32_t>(ms);
+       return true;
+     },
+     [](const Options& o) { return toml_text(duration_ms_text(o.limits.block_ms)); }},
+    {"ring.process", kRing,
+     [](Options& o, const toml::node& n) { return read_ring(o.process_ring_bytes, n); },
+     [](const Options& o) { return toml_text(size_text(o.process_ring_bytes)); }},
+    {"ring.network", kRing,
+     [](Options& o, const toml::node& n) { return read_ring(o.network_ring_bytes, n); },
+     [](const Options& o) { return toml_text(size_text(o.network_ring_bytes)); }},
+    {"ring.perf_pages", "a power of two, 1 to 65536",
+     [](Options& o, const toml::node& n) {
+       std::uint32_t pages = 0;
+       if (!read_count(pages, n, 1, 65'536) || !std::has_single_bit(pages)) return false;
+       o.perf_pages = pages;
+       return true;
+     },
+     [](const Options& o) { return std::to_string(o.perf_pages); }},
+    ALIBI_FLAG_KEY("record.images", hash_images),
+    ALIBI_FLAG_KEY("record.modules", record_modules),
+    ALIBI_FLAG_KEY("record.dns", record_dns),
+    ALIBI_FLAG_KEY("record.failed_exec", record_failed_exec),
+    ALIBI_FLAG_KEY("record.keep_attached", keep_attached),
+    {"record.disabled_sensors", "a list of sensor names, such as [\"modules\"]",
+     [](Options& o, const toml::node& n) { return read_names(o.disabled_sensors, n); },
+     [](const Options& o) { return print_names(o.disabled_sensors); }},
+};
+
+#undef ALIBI_FLAG_KEY
+
+std::unexpected<Error> wrong(const std::string& file, const toml::source_region& where,
+                             const std::string& what) {
+  return fail(Errc::Usage, fmt::format("{}:{}: {}", file, where.begin.line, what));
+}
+
+std::string nearest_key(const std::string& path) {
+  std::vector<std::string> paths;
+  for (const Key& key : kKeys)
+    paths.emplace_back(key.path);
+  const std::string nearest = nearest_word(path, paths);
+  if (!nearest.empty()) return nearest;
+  // Right key in the wrong table.
+  for (const std::string& known : paths) {
+    if (known.substr(known.find('.')) == path.substr(std::min(path.rfind('.'), path.size())))
+      return known;
+  }
+  return {};
+}
+
+Status apply_value(Options& options, const std::string& path, const toml::node& node,
+                   const std::string& file) {
+  const auto key = std::ranges::find_if(kKeys, [&](const Key& k) { return k.path == path; });
+  if (key == std::end(kKeys)) {
+    const std::string nearest = nearest_key(path);
+    return wrong(file, node.source(),
+                 fmt::format("there is no key '{}'{}", path,
+                             nearest.empty() ? "" : ", did you mean '" + nearest + "'"));
+  }
+  if (!key->read(options, node))
+    return wrong(file, node.source(), fmt::format("'{}' must be {}", path, key->form));
+  return {};
+}
+
+Status apply_table(Options& options, const toml::table& table, const std::string& file) {
+  for (const auto& [name, node] : table) {
+    const std::string section(name.str());
+    const toml::table* inner = node.as_table();
+    if (!inner) {
+      if (auto done = apply_value(options, section, node, file); !done) return done;
+      continue;
+    }
+    for (const auto& [key, value] : *inner) {
+      if (auto done = apply_value(options, section + "." + std::string(key.str()), value, file);
+          !done)
+        return done;
+    }
+  }
+  return {};
+}
+
+Result<std::string> read_file(const std::filesystem::path& path) {
+  errno = 0;
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return fail_errno(errno != 0 ? errno : EIO, "open " + path.string());
+  std::string text(kLargestFile + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) return fail_errno(EIO, "read " + path.string());
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  return text;
+}
+
+Status apply_file(Options& options, const std::filesystem::path& file) {
+  const auto text = read_file(file);
+  if (!text) return std::unexpected(text.error());
+  return apply_configuration(options, *text, file.string());
+}
+
+Result<std::vector<std::filesystem::path>> drop_ins(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() == ".toml") files.push_back(it->path());
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail_errno(error.value(), "read " + directory.string());
+  std::ranges::sort(files);
+  return files;
+}
+
+}  // namespace
+
+Status apply_configuration(Options& options, std::string_view text, const std::string& file) {
+  if (text.size() > kLargestFile) return fail(Errc::Usage, file + ": larger than 1 MiB");
+  try {
+    const toml::table table = toml::parse(text, file);
+    Options changed = options;
+    if (auto done = apply_table(changed, table, file); !done) return done;
+    options = std::move(changed);
+    return {};
+  } catch (const toml::parse_error& error) {
+    return wrong(file, error.source(), std::string(error.description()));
+  }
+}
+
+Result<Options> load_configuration(const std::filesystem::path& file) {
+  Options options;
+  if (auto done = apply_file(options, file); !done) {
+    const bool is_optional = file == kConfigFile && done.error().code == Errc::NotFound;
+    if (!is_optional) return std::unexpected(done.error());
+  }
+  const auto files = drop_ins(file.parent_path() / "conf.d");
+  if (!files) return std::unexpected(files.error());
+  for (const auto& drop_in : *files) {
+    if (auto done = apply_file(options, drop_in); !done) return std::unexpected(done.error());
+  }
+  return options;
+}
+
+std::string print_configuration(const Options& options) {
+  std::string out;
+  std::string section;
+  for (const Key& key : kKeys) {
+    const std::string_view path = key.path;
+    const std::size_t dot = path.find('.');
+    if (path.substr(0, dot) != section) {
+      section = path.substr(0, dot);
+      out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", section);
+    }
+    out += fmt::format("{} = {}\n", path.substr(dot + 1), key.print(options));
+  }
+  return out;
+}
+
+std::string configuration_sha256(const Options& options) {
+  const std::string text = print_configuration(options);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::string out;
+  for (const unsigned char byte : digest)
+    out += fmt::format("{:02x}", byte);
+  return out;
+}
+
+}  // namespace alibi::cli

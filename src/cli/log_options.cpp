@@ -1,0 +1,73 @@
+#include "cli/log_options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "cli/output.hpp"
+
+namespace alibi::cli {
+
+void DirectoryOption::declare(CLI::App& app) {
+  app.add_option("--dir", directory,
+                 fmt::format("Directory of the log [$ALIBI_DIR, {}]", kDefaultDirectory))
+      ->type_name("DIR");
+}
+
+bool DirectoryOption::is_given() const {
+  const char* from_environment = std::getenv("ALIBI_DIR");
+  return !directory.empty() || (from_environment && *from_environment);
+}
+
+std::filesystem::path DirectoryOption::value() const {
+  if (!directory.empty()) return directory;
+  const char* from_environment = std::getenv("ALIBI_DIR");
+  return from_environment && *from_environment ? from_environment : kDefaultDirectory;
+}
+
+void StyleOptions::declare(CLI::App& app) {
+  app.add_flag("--json", is_json, "One JSON object per line");
+  app.add_flag("--local", is_local, "Times in the local time zone, shown and read");
+  app.add_option("--color", colour, "When to use colours [auto]")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+}
+
+report::Style StyleOptions::style() const {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool is_dumb = terminal && std::string_view(terminal) == "dumb";
+  const bool is_wanted = is_terminal() && !(no_colour && *no_colour) && !is_dumb;
+  return {.has_colour = colour == "always" || (colour == "auto" && is_wanted),
+          .columns = columns(),
+          .zone = zone()};
+}
+
+Result<std::unique_ptr<store::LogReader>> open_log(const std::filesystem::path& directory) {
+  auto reader = store::LogReader::open(directory);
+  if (reader) return reader;
+  Error error = reader.error();
+  if (error.code == Errc::NotFound)
+    error.message += "; is the directory right (--dir), and was anything recorded?";
+  if (error.code == Errc::Denied) error.message += "; only root may read the log";
+  return std::unexpected(std::move(error));
+}
+
+void DamageWarning::tell_new() {
+  for (const auto& damage = reader_.skipped().damage; told_ < damage.size(); ++told_) {
+    const auto& one = damage[told_];
+    fmt::print(stderr, "alibi: damaged: {} at byte {}: {} bytes skipped: {}\n", one.file.string(),
+               one.offset, one.bytes, one.what);
+  }
+}
+
+int status_after(const store::LogReader& reader, int status) {
+  const bool is_damaged = !reader.skipped().damage.empty();
+  return is_damaged && (status == 0 || status == static_cast<int>(Errc::NotFound))
+             ? static_cast<int>(Errc::Corrupt)
+             : status;
+}
+
+}  // namespace alibi::cli

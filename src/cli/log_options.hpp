@@ -1,0 +1,57 @@
+#pragma once
+// What the commands that read a log have in common: where it is, how the answer
+// looks, and what has to be said about damage.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "report/style.hpp"
+#include "store/log_reader.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace alibi::cli {
+
+inline constexpr const char* kDefaultDirectory = "/var/lib/alibi";
+
+struct DirectoryOption {
+  std::string directory;  ///< empty: not given
+  void declare(CLI::App& app);
+  [[nodiscard]] bool is_given() const;  ///< by option or environment
+  /// --dir, else $ALIBI_DIR, else the default.
+  [[nodiscard]] std::filesystem::path value() const;
+};
+
+struct StyleOptions {
+  bool is_json = false;
+  std::string colour = "auto";
+  bool is_local = false;
+  void declare(CLI::App& app);
+  [[nodiscard]] report::Style style() const;
+  [[nodiscard]] report::Zone zone() const {
+    return is_local ? report::Zone::Local : report::Zone::Utc;
+  }
+};
+
+/// Opens the log. Errors: as LogReader::open, with what to do.
+Result<std::unique_ptr<store::LogReader>> open_log(const std::filesystem::path& directory);
+
+/// Says on stderr what the reader had to skip, each damage once.
+class DamageWarning {
+ public:
+  explicit DamageWarning(const store::LogReader& reader) : reader_(reader) {}
+  void tell_new();
+
+ private:
+  const store::LogReader& reader_;
+  std::size_t told_ = 0;
+};
+
+/// `status`, or Corrupt where the log was damaged and nothing worse happened.
+[[nodiscard]] int status_after(const store::LogReader& reader, int status);
+
+}  // namespace alibi::cli

@@ -1,0 +1,49 @@
+// alibi record
+
+#include <CLI/CLI.hpp>
+
+#include "cli/command.hpp"
+#include "cli/configuration.hpp"
+#include "cli/log_options.hpp"
+#include "cli/output.hpp"
+
+namespace alibi::cli {
+namespace {
+
+class Record : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("--config", config_,
+                   std::string("Configuration file; conf.d/*.toml beside it is read too [") +
+                       kConfigFile + "]")
+        ->type_name("FILE");
+    app.add_flag("--print-config", is_print_, "Print the effective configuration and exit");
+    directory_.declare(app);
+  }
+
+  Result<int> run() override {
+    auto options = load_configuration(config_.empty() ? kConfigFile : config_);
+    if (!options) return std::unexpected(options.error());
+    if (directory_.is_given()) options->directory = std::filesystem::absolute(directory_.value());
+    if (is_print_) {
+      Output out;
+      out.write(print_configuration(*options));
+      return out.finish();
+    }
+    options->config_sha256 = configuration_sha256(*options);
+    const auto done = recorder::record(*options);
+    if (!done) return std::unexpected(done.error());
+    return 0;
+  }
+
+ private:
+  std::string config_;
+  bool is_print_ = false;
+  DirectoryOption directory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_record() { return std::make_unique<Record>(); }
+
+}  // namespace alibi::cli

@@ -1,0 +1,79 @@
+// alibi run
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/command.hpp"
+#include "cli/log_options.hpp"
+#include "cli/output.hpp"
+#include "recorder/recorder.hpp"
+#include "report/style.hpp"
+
+namespace alibi::cli {
+namespace {
+
+/// On stderr: standard output belongs to the command.
+void tell_summary(const recorder::RunSummary& summary, const std::filesystem::path& directory) {
+  fmt::print(stderr, "alibi: {} in {}: {}, {}, exit status {}; {} in {}\n",
+             summary.processes == 1 ? "1 process" : fmt::format("{} processes", summary.processes),
+             report::duration_text(static_cast<std::int64_t>(summary.seconds * 1e9)),
+             report::count_text(summary.flows, "flow"),
+             report::count_text(summary.records, "record"), summary.exit_status,
+             summary.lost == 0 ? "nothing lost" : fmt::format("{} LOST", summary.lost),
+             directory.string());
+}
+
+std::string summary_json(const recorder::RunSummary& summary) {
+  return fmt::format(
+      "{{\"exit_status\":{},\"records\":{},\"lost\":{},\"processes\":{},\"flows\":{},\"seconds\":{:"
+      ".6f}}}\n",
+      summary.exit_status, summary.records, summary.lost, summary.processes, summary.flows,
+      summary.seconds);
+}
+
+class Run : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    directory_.declare(app);
+    app.add_option("-o,--output", form_,
+                   "Form of the summary: text on stderr, or json on stdout [text]")
+        ->type_name("FORM")
+        ->check(CLI::IsMember({"text", "json"}));
+    app.add_option("command", command_,
+                   "Command to run, with its arguments; -- before it is optional")
+        ->type_name("CMD ARG...");
+  }
+
+  std::vector<std::string>* rest() override { return &command_; }
+
+  Result<int> run() override {
+    if (command_.empty())
+      return fail(
+          Errc::Usage,
+          "give a command to run, such as: alibi run --dir out -- curl -s http://example.org/");
+    recorder::Options options{.directory = directory_.value()};
+    const auto summary = recorder::run(options, command_);
+    if (!summary) return std::unexpected(summary.error());
+    if (form_ == "json") {
+      Output out;
+      out.write(summary_json(*summary));
+      if (const auto printed = out.finish(); !printed) return printed;
+    } else {
+      tell_summary(*summary, options.directory);
+    }
+    return summary->exit_status;
+  }
+
+ private:
+  std::string form_ = "text";
+  std::vector<std::string> command_;
+  DirectoryOption directory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_run() { return std::make_unique<Run>(); }
+
+}  // namespace alibi::cli

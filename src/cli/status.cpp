@@ -1,0 +1,89 @@
+// alibi status
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "cli/command.hpp"
+#include "cli/log_options.hpp"
+#include "cli/output.hpp"
+#include "cli/recording.hpp"
+#include "query/coverage.hpp"
+#include "recorder/recorder.hpp"
+#include "report/status.hpp"
+
+namespace alibi::cli {
+namespace {
+
+report::SensorLine line_of(const recorder::SensorState& sensor) {
+  return {sensor.name, sensor.state, sensor.hook, sensor.detail};
+}
+
+/// What is wrong while recording, worst first; nothing is wrong: 0.
+int verdict(const report::RecorderStatus& status) {
+  if (!status.is_recording) return 0;
+  if (!status.disk_fault.empty()) return static_cast<int>(Errc::Io);
+  const bool has_failed =
+      std::ranges::any_of(status.sensors, [](const auto& s) { return s.state == "failed"; });
+  if (has_failed) return static_cast<int>(Errc::Unsupported);
+  return status.lost > 0 ? static_cast<int>(Errc::Corrupt) : 0;
+}
+
+Status add_log_totals(report::RecorderStatus& status, const std::filesystem::path& directory) {
+  auto reader = store::LogReader::open(directory);
+  if (!reader)
+    return reader.error().code == Errc::NotFound ? Status{} : std::unexpected(reader.error());
+  const auto coverage = query::coverage(**reader);
+  if (!coverage) return std::unexpected(coverage.error());
+  DamageWarning(**reader).tell_new();
+  status.records = coverage->records;
+  status.lost = coverage->lost();
+  status.lost_by_reason = coverage->lost_by_reason;
+  status.disk_bytes = bytes_under(directory);
+  return {};
+}
+
+Result<report::RecorderStatus> status_of(const std::filesystem::path& directory) {
+  const auto locked = is_locked(directory);
+  if (!locked) return std::unexpected(locked.error());
+  if (*locked) {
+    const auto text = read_state_file(directory);
+    if (text) return report::parse_status(*text);
+    if (text.error().code != Errc::NotFound) return std::unexpected(text.error());
+    return report::RecorderStatus{.is_recording = true};  // it has only just begun
+  }
+  report::RecorderStatus status;
+  if (auto done = add_log_totals(status, directory); !done) return std::unexpected(done.error());
+  const auto sensors = recorder::probe_sensors();
+  if (!sensors) return std::unexpected(sensors.error());
+  std::ranges::transform(*sensors, std::back_inserter(status.sensors), line_of);
+  return status;
+}
+
+class StatusCommand : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    directory_.declare(app);
+    style_.declare(app);
+  }
+
+  Result<int> run() override {
+    const auto directory = directory_.value();
+    const auto status = status_of(directory);
+    if (!status) return std::unexpected(status.error());
+    Output out;
+    out.write(style_.is_json ? report::to_json(*status) + "\n"
+                             : report::to_text(*status, directory.string(), style_.style()));
+    const auto printed = out.finish();
+    return printed && *printed == 0 ? verdict(*status) : printed;
+  }
+
+ private:
+  DirectoryOption directory_;
+  StyleOptions style_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_status() { return std::make_unique<StatusCommand>(); }
+
+}  // namespace alibi::cli

@@ -1,0 +1,237 @@
+#include "query/lives.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "query/images.hpp"
+
+namespace alibi::query {
+namespace {
+
+using event::Kind;
+using event::ProcessKey;
+using event::Record;
+using store::BootRecord;
+using Go = store::LogReader::Go;
+
+/// Records of one moment may stand a little out of order (docs/log-format.md).
+constexpr std::int64_t kDisorderNs = 2'000'000'000;
+/// From here on one pass over the log is cheaper than a question per process.
+constexpr std::size_t kManyProcesses = 8;
+/// A chain of parents longer than this is damage, not history.
+constexpr std::size_t kDeepestChain = 4096;
+
+bool is_life(Kind kind) {
+  return kind == Kind::Process || kind == Kind::Fork || kind == Kind::Exec || kind == Kind::Exit;
+}
+
+std::string life_hint(ProcessKey key) { return "life:" + to_text(key); }
+
+WallNs plus(WallNs time, std::int64_t ns) { return {time.ns + ns}; }
+
+}  // namespace
+
+void Lives::add(const BootRecord& entry) {
+  const Record& record = entry.record;
+  if (!record.process || !is_life(record.kind)) return;
+  Life& life = lives_[{*entry.boot_id, *record.process}];
+  if (!life.offset_ns) life.offset_ns = record.time.ns - static_cast<std::int64_t>(record.boot.ns);
+  if (!record.user.empty()) life.user = record.user;
+  const bool is_fork = record.kind == Kind::Fork;
+  const bool has_parent = record.parent && record.parent->pid != 0;  // 0 is the idle task
+  const bool knows_better = !life.parent || (!life.has_fork && record.boot < life.parent_seen);
+  if (has_parent && (is_fork || knows_better)) {
+    life.parent = record.parent;
+    life.parent_seen = record.boot;
+  }
+  life.has_fork |= is_fork;
+  if (record.kind == Kind::Exit || record.exe.empty()) return;
+  const auto place = std::ranges::lower_bound(life.stages, record.boot, {}, &Stage::since);
+  if (place != life.stages.end() && place->since == record.boot && place->exe == record.exe) return;
+  life.stages.insert(place, {record.boot, record.exe, record.args, record.user, record.extra});
+}
+
+const Lives::Life* Lives::find_life(const std::string& boot_id, ProcessKey key) const {
+  const auto found = lives_.find({boot_id, key});
+  return found == lives_.end() ? nullptr : &found->second;
+}
+
+/// A process that already ran when recording began is first seen after `at`;
+/// that first sight is then the best there is.
+const Lives::Stage* Lives::stage_at(const Life& life, BootNs at) const {
+  const auto after = std::ranges::upper_bound(life.stages, at, {}, &Stage::since);
+  if (after != life.stages.begin()) return &*std::prev(after);
+  if (!life.has_fork && after != life.stages.end()) return &*after;
+  return nullptr;
+}
+
+const Lives::Stage* Lives::inherited(const std::string& boot_id, ProcessKey key, BootNs at) const {
+  for (std::size_t depth = 0; depth < kDeepestChain; ++depth) {
+    const Life* life = find_life(boot_id, key);
+    if (!life) return nullptr;
+    if (const Stage* stage = stage_at(*life, at)) return stage;
+    if (!life->parent) return nullptr;
+    at = start_of(key);
+    key = *life->parent;
+  }
+  return nullptr;
+}
+
+Process Lives::describe(const std::string& boot_id, ProcessKey key, const Stage* stage) const {
+  Process process{.boot_id = boot_id, .key = key};
+  if (const Life* life = find_life(boot_id, key)) {
+    process.parent = life->parent;
+    process.user = life->user;
+    process.start = {life->offset_ns.value_or(0) + static_cast<std::int64_t>(start_of(key).ns)};
+  }
+  if (!stage) return process;
+  process.exe = stage->exe;
+  process.args = stage->args;
+  if (!stage->user.empty()) process.user = stage->user;
+  for (const auto& [name, value] : stage->extra) {
+    if (name == "cwd") process.cwd = value;
+    if (name == "container") process.container = value;
+    if (name == "flags") process.flags = value;
+    if (name == "sha256") process.sha256 = value;
+  }
+  return process;
+}
+
+Process Lives::find(const std::string& boot_id, ProcessKey key, BootNs at) const {
+  return describe(boot_id, key, inherited(boot_id, key, at));
+}
+
+Process Lives::find_image(const std::string& boot_id, ProcessKey key, BootNs at, BootNs until,
+                          std::string_view exe) const {
+  const Life* life = find_life(boot_id, key);
+  const Stage* stage = inherited(boot_id, key, at);
+  if (life && !exe.empty() && (!stage || stage->exe != exe)) {
+    for (const Stage& candidate : life->stages) {
+      if (candidate.since <= until && candidate.exe == exe) stage = &candidate;
+    }
+  }
+  return describe(boot_id, key, stage);
+}
+
+std::vector<Process> Lives::ancestors(const std::string& boot_id, ProcessKey key) const {
+  std::vector<Process> chain;
+  std::set<ProcessKey> seen{key};
+  for (const Life* life = find_life(boot_id, key); life && life->parent;) {
+    const ProcessKey parent = *life->parent;
+    if (!seen.insert(parent).second || chain.size() >= kDeepestChain) break;
+    chain.push_back(find(boot_id, parent, start_of(key)));
+    key = parent;
+    life = find_life(boot_id, key);
+  }
+  return chain;
+}
+
+std::optional<Lives::Wanted> Lives::parent_of(const Wanted& child) const {
+  const Life* life = find_life(child.boot_id, child.key);
+  if (!life || !life->parent) return std::nullopt;
+  return Wanted{child.boot_id, *life->parent, start_of(child.key), child.until, child.offset_ns};
+}
+
+Status Lives::scan_life(const Wanted& wanted, store::Hints hints) {
+  hints.all_of = {life_hint(wanted.key)};
+  return reader_.scan(hints, store::Order::NewestFirst, [&](const BootRecord& entry) {
+    if (*entry.boot_id != wanted.boot_id) return Go::On;
+    if (entry.record.process == wanted.key) add(entry);
+    const Life* life = find_life(wanted.boot_id, wanted.key);
+    if (!life || life->stages.empty()) return Go::On;
+    const BootNs oldest = life->stages.front().since;
+    const bool is_settled = oldest <= wanted.at && entry.record.boot.ns + kDisorderNs < oldest.ns;
+    return is_settled ? Go::Stop : Go::On;
+  });
+}
+
+bool Lives::knows_image(const Wanted& wanted) const {
+  const Life* life = find_life(wanted.boot_id, wanted.key);
+  return life && !life->stages.empty() && life->stages.front().since <= wanted.at;
+}
+
+/// Backwards from the record that names the process to its image, not past its
+/// creation; past it only when the wall clock was stepped in between; then
+/// around its creation, for the fork that says by whom.
+Status Lives::load_one(const Wanted& wanted) {
+  const WallNs end = plus(wanted.until, kDisorderNs);
+  const WallNs born{static_cast<std::int64_t>(start_of(wanted.key).ns) + wanted.offset_ns};
+  const WallNs begin = plus(born, -kDisorderNs);
+  if (auto done = scan_life(wanted, {.from = begin, .to = end}); !done) return done;
+  if (!knows_image(wanted)) {
+    if (auto done = scan_life(wanted, {.to = end}); !done) return done;
+  }
+  const Life* life = find_life(wanted.boot_id, wanted.key);
+  if (life && life->has_fork) return {};
+  return scan_life(wanted, {.from = begin, .to = plus(born, kDisorderNs)});
+}
+
+/// One pass backwards over the time in which the wanted processes began and
+/// acted. Parents are older than their children, so that a parent learnt on the
+/// way is still to come.
+Status Lives::load_many(const std::vector<Wanted>& wanted) {
+  std::set<Id> keys;
+  store::Hints hints;
+  for (const Wanted& one : wanted) {
+    keys.insert({one.boot_id, one.key});
+    const WallNs born{static_cast<std::int64_t>(start_of(one.key).ns) + one.offset_ns -
+                      kDisorderNs};
+    if (!hints.from || born < *hints.from) hints.from = born;
+    const WallNs end = plus(one.until, kDisorderNs);
+    if (!hints.to || end > *hints.to) hints.to = end;
+  }
+  return reader_.scan(hints, store::Order::NewestFirst, [&](const BootRecord& entry) {
+    const auto& process = entry.record.process;
+    if (!process || !is_life(entry.record.kind) || !keys.contains({*entry.boot_id, *process}))
+      return Go::On;
+    add(entry);
+    if (entry.record.parent) keys.insert({*entry.boot_id, *entry.record.parent});
+    return Go::On;
+  });
+}
+
+Status Lives::load(const std::vector<Wanted>& wanted) {
+  std::set<Id> asked;
+  std::vector<Wanted> now = wanted;
+  if (now.size() > kManyProcesses) {
+    if (auto done = load_many(now); !done) return done;
+  }
+  for (std::size_t depth = 0; !now.empty() && depth < kDeepestChain; ++depth) {
+    std::vector<Wanted> parents;
+    for (const Wanted& one : now) {
+      const Life* life = find_life(one.boot_id, one.key);
+      const bool is_known = life && life->has_fork && (stage_at(*life, one.at) || life->parent);
+      if (asked.insert({one.boot_id, one.key}).second && !is_known) {
+        if (auto done = load_one(one); !done) return done;
+      }
+      if (const auto parent = parent_of(one);
+          parent && !asked.contains({parent->boot_id, parent->key})) {
+        parents.push_back(*parent);
+      }
+    }
+    now = std::move(parents);
+  }
+  return {};
+}
+
+Status Lives::fill_images(std::vector<Process*> processes) {
+  Images images(reader_);
+  for (const Process* process : processes) {
+    if (process->sha256.empty() && !process->exe.empty()) {
+      if (auto done = images.load(process->exe); !done) return done;
+    }
+  }
+  for (Process* process : processes) {
+    const Stage* stage = nullptr;
+    if (const Life* life = find_life(process->boot_id, process->key)) {
+      for (const Stage& one : life->stages) {
+        if (one.exe == process->exe && one.args == process->args) stage = &one;
+      }
+    }
+    images.describe(*process, stage ? stage->extra : event::Extra{},
+                    stage ? stage->since : start_of(process->key));
+  }
+  return {};
+}
+
+}  // namespace alibi::query

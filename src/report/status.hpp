@@ -1,0 +1,47 @@
+#pragma once
+// What `alibi status` says: of a recorder that runs, from the state file it
+// rewrites every second; of none, from the log and the kernel.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "report/style.hpp"
+
+namespace alibi::report {
+
+struct SensorLine {
+  std::string name;
+  std::string state;  ///< ok, degraded, failed, unsupported
+  std::string hook;
+  std::string detail;
+};
+
+struct RecorderStatus {
+  bool is_recording = false;
+  std::string since;  ///< RFC 3339, empty: not recording
+  std::optional<std::uint32_t> pid;
+  std::string version;
+  std::vector<SensorLine> sensors;
+  std::uint64_t records = 0;
+  std::uint64_t lost = 0;
+  std::map<std::string, std::uint64_t> lost_by_reason;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t disk_budget = 0;
+  std::string disk_fault;  ///< what the disk is refusing now
+  std::optional<std::uint64_t> heartbeat_boot_ns;
+  std::string original;  ///< the state file, printed as it is by --json
+};
+
+/// Reads a state file. Unknown fields are kept for --json. Errors: Corrupt.
+Result<RecorderStatus> parse_status(std::string_view text);
+
+[[nodiscard]] std::string to_json(const RecorderStatus& status);
+[[nodiscard]] std::string to_text(const RecorderStatus& status, const std::string& directory,
+                                  const Style& style);
+
+}  // namespace alibi::report
