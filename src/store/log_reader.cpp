@@ -10,6 +10,7 @@
 
 #include "event/csv.hpp"
 #include "store/chunks.hpp"
+#include "store/index_file.hpp"
 #include "store/layout.hpp"
 #include "store/matcher.hpp"
 #include "store/packed_file.hpp"
@@ -52,6 +53,8 @@ class FileLogReader final : public LogReader {
                           Question& question);
   Result<Go> scan_csv(std::uint64_t first_seq, std::uint64_t before_seq, Question& question);
   Result<Go> scan_packed(std::uint64_t first_seq, std::uint64_t before_seq, Question& question);
+  Result<std::vector<FrameSpan>> walk_frames(PackedFile& packed, const std::filesystem::path& file,
+                                             Place& place);
   Go visit_chunk(const Chunk& chunk, const Place& place, Question& question);
   const std::string* boot_of(const Chunk& first_chunk, const std::filesystem::path& file);
   void note_damage(const std::filesystem::path& file, std::uint64_t offset, std::uint64_t bytes,
@@ -136,19 +139,25 @@ Result<Go> FileLogReader::scan_packed(std::uint64_t first_seq, std::uint64_t bef
   const auto file = layout_.packed(first_seq);
   auto packed = PackedFile::open(disk_, file);
   if (!packed) return std::unexpected(packed.error());
-  auto map = packed->map_frames();
-  if (!map) return during("read " + file.string(), map.error());
-  for (const auto& bad : map->bad)
-    note_damage(file, bad.csv_offset, bad.file_bytes, "packed bytes that are no frame");
-  if (map->frames.empty()) return Go::On;
   Place place{file, nullptr, before_seq};
-  if (const auto first = packed->load(map->frames.front())) place.boot_id = boot_of(*first, file);
-  if (!place.boot_id) place.boot_id = &*boot_ids_.emplace().first;
-  if (question.order == Order::NewestFirst) std::ranges::reverse(map->frames);
-  for (const auto& frame : map->frames) {
+  std::vector<FrameSpan> frames;
+  if (const auto index = Index::open(disk_, layout_.index(first_seq), packed->bytes())) {
+    if (!index->may_match(question.matcher)) return Go::On;
+    place.boot_id = &*boot_ids_.emplace(index->boot_id()).first;
+    for (const auto& frame : index->frames()) {
+      if (index->may_match(question.matcher, frame)) frames.push_back(frame.span);
+    }
+  } else {
+    auto walked = walk_frames(*packed, file, place);
+    if (!walked) return std::unexpected(walked.error());
+    frames = std::move(*walked);
+  }
+  if (question.order == Order::NewestFirst) std::ranges::reverse(frames);
+  for (const auto& frame : frames) {
     const auto chunk = packed->load(frame);
-    if (!chunk && chunk.error().code != Errc::Corrupt)
+    if (!chunk && chunk.error().code != Errc::Corrupt) {
       return during("read " + file.string(), chunk.error());
+    }
     if (!chunk) {
       note_damage(file, frame.csv_offset, frame.csv_bytes, chunk.error().message);
     } else if (visit_chunk(*chunk, place, question) == Go::Stop) {
@@ -156,6 +165,22 @@ Result<Go> FileLogReader::scan_packed(std::uint64_t first_seq, std::uint64_t bef
     }
   }
   return Go::On;
+}
+
+/// Finds the frames, and the boot, of a segment that has no usable index.
+Result<std::vector<FrameSpan>> FileLogReader::walk_frames(PackedFile& packed,
+                                                          const std::filesystem::path& file,
+                                                          Place& place) {
+  auto map = packed.map_frames();
+  if (!map) return during("read " + file.string(), map.error());
+  for (const auto& bad : map->bad) {
+    note_damage(file, bad.csv_offset, bad.file_bytes, "packed bytes that are no frame");
+  }
+  if (!map->frames.empty()) {
+    if (const auto first = packed.load(map->frames.front())) place.boot_id = boot_of(*first, file);
+  }
+  if (!place.boot_id) place.boot_id = &*boot_ids_.emplace().first;
+  return std::move(map->frames);
 }
 
 Go FileLogReader::visit_chunk(const Chunk& chunk, const Place& place, Question& question) {

@@ -7,6 +7,7 @@
 #include "store/directory_lock.hpp"
 #include "store/numbering.hpp"
 #include "store/own_records.hpp"
+#include "store/packer.hpp"
 #include "store/recovery.hpp"
 #include "store/reserve.hpp"
 #include "store/segment_file.hpp"
@@ -56,6 +57,7 @@ class FileLogWriter final : public LogWriter {
   Status keep_up(BootNs now);
   [[nodiscard]] bool is_rotation_due(BootNs now) const;
   void abandon_segment();
+  void hear_packer();
   void note_segment_start(WallNs time, BootNs boot);
 
   Disk& disk_;
@@ -79,9 +81,11 @@ class FileLogWriter final : public LogWriter {
 
   std::optional<Error> refusal_;  ///< why records are being refused; none: they are not
   BootNs retry_at_;
+  bool deletion_waits_ = false;  ///< a retention record is on its way to the disk
   std::string buffer_;
   std::uint64_t written_ = 0;
   std::uint64_t refused_ = 0;
+  std::optional<Packer> packer_;
 };
 
 Status FileLogWriter::start() {
@@ -103,7 +107,9 @@ Status FileLogWriter::start() {
   if (!recovery_.note.empty()) own_.add(event::Kind::Recovery, "", recovery_.note);
   // Without room for a reserve the log is still written; append tells when it no longer can.
   (void)reserve_.fill();
-  return resume_segment();
+  if (auto done = resume_segment(); !done) return done;
+  packer_.emplace(disk_, layout_, limits_);
+  return {};
 }
 
 Status FileLogWriter::resume_segment() {
@@ -122,11 +128,10 @@ Status FileLogWriter::resume_segment() {
 }
 
 Status FileLogWriter::replay(std::move_only_function<void(const event::Record&)> visit) {
-  for (const auto first_seq : recovery_.replay) {
-    const auto survey = survey_segment(disk_, layout_, first_seq,
-                                       [&](const event::Record& record) { visit(record); });
-    if (!survey) return std::unexpected(survey.error());
-  }
+  if (!recovery_.open) return {};
+  const auto survey = survey_segment(disk_, layout_, recovery_.open->first_seq,
+                                     [&](const event::Record& record) { visit(record); });
+  if (!survey) return std::unexpected(survey.error());
   return {};
 }
 
@@ -154,6 +159,7 @@ Status FileLogWriter::begin_segment(BootNs now) {
   rescued_.clear();
   synced_seq_ = numbering_.last_seq();
   note_segment_start(own_.wall(now), now);
+  packer_->nudge();
   return {};
 }
 
@@ -233,6 +239,10 @@ Status FileLogWriter::sync(BootNs now) {
   auto done = file_->sync();
   if (done) {
     synced_seq_ = numbering_.last_seq();
+    if (deletion_waits_ && own_.is_empty()) {
+      deletion_waits_ = false;
+      packer_->approve();
+    }
     return done;
   }
   own_.add(event::Kind::Fault, "sync_failed", {{"error", done.error().message}});
@@ -256,7 +266,19 @@ Status FileLogWriter::keep_up(BootNs now) {
   return begin_segment(now);
 }
 
+void FileLogWriter::hear_packer() {
+  for (auto& note : packer_->take()) {
+    if (note.kind == event::Kind::Retention) {
+      // On a full disk the deletion is what makes room for its own record.
+      deletion_waits_ = !refusal_;
+      if (refusal_) packer_->approve();
+    }
+    own_.add(note.kind, std::move(note.result), std::move(note.extra));
+  }
+}
+
 Status FileLogWriter::tick(BootNs now) {
+  hear_packer();
   const bool has_something = !own_.is_empty() || !rescued_.empty();
   if (has_something && own_.knows_clock()) {
     if (auto done = write_or_use_reserve({}, now); !done) {
@@ -271,12 +293,15 @@ Totals FileLogWriter::totals() const {
   Totals totals;
   totals.records = written_;
   totals.refused = refused_;
+  totals.disk_bytes = packer_->disk_bytes();
+  totals.segments = packer_->segments();
   if (refusal_) totals.fault = std::string(reason_of(*refusal_)) + ": " + refusal_->message;
   return totals;
 }
 
 Status FileLogWriter::close() {
   const BootNs now = boot_now();
+  hear_packer();
   if (refusal_ && is_full(*refusal_)) {
     // Last words: what was lost must not be forgotten with this process.
     reserve_.release_rest();

@@ -43,7 +43,10 @@ Matcher::Matcher(const Hints& hints) : keys_(hints.all_of), from_(hints.from), t
   // The time column has microseconds, rounded down.
   if (from_) from_text_ = event::to_text(WallNs{from_->ns + 999});
   if (to_) to_text_ = event::to_text(*to_);
-  for (const auto& key : keys_) {
+  for (const std::string_view key : keys_) {
+    const auto colon = key.find(':');
+    const std::size_t value = colon == std::string_view::npos ? 0 : colon + 1;
+    key_hashes_.push_back(hash_key(key.substr(0, value), key.substr(value)));
     if (auto needle = needle_of(key); !needle.empty()) needles_.push_back(std::move(needle));
   }
   std::ranges::sort(needles_, std::ranges::greater{}, &std::string::size);

@@ -10,6 +10,7 @@
 
 #include "event/record.hpp"
 #include "store/chunks.hpp"
+#include "store/filter.hpp"
 #include "store/log_reader.hpp"
 
 namespace alibi::store {
@@ -30,7 +31,8 @@ class Matcher {
   /// True when `record` matches every key and the time range.
   [[nodiscard]] bool matches(const event::Record& record) const;
 
-  [[nodiscard]] const std::vector<std::string>& keys() const { return keys_; }
+  /// Of all keys, as the filters know them.
+  [[nodiscard]] const std::vector<KeyHash>& key_hashes() const { return key_hashes_; }
   /// True when something between `from` and `to` can match.
   [[nodiscard]] bool overlaps(WallNs from, WallNs to) const;
 
@@ -38,6 +40,7 @@ class Matcher {
   [[nodiscard]] bool may_match(std::string_view line, std::uint64_t before_seq) const;
 
   std::vector<std::string> keys_;
+  std::vector<KeyHash> key_hashes_;
   std::optional<WallNs> from_;
   std::optional<WallNs> to_;
   std::string from_text_;  ///< as the time column stands in a line; empty: open

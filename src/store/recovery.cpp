@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "store/blocks.hpp"
 #include "store/packed_file.hpp"
@@ -41,105 +42,63 @@ class Recoverer {
     if (auto done = remove_leftovers(disk_, layout_); !done) return std::unexpected(done.error());
     auto segments = list_segments(disk_, layout_);
     if (!segments) return std::unexpected(segments.error());
-    bool is_newest = true;
-    while (!segments->empty()) {
-      const SegmentFiles newest = segments->back();
-      segments->pop_back();
-      const auto taken =
-          newest.has_csv ? take_csv(newest, is_newest) : take_packed(newest, is_newest);
-      if (!taken) return std::unexpected(taken.error());
-      if (*taken == Taken::Enough) break;
-      if (*taken == Taken::AlsoBefore) is_newest = false;
+    // Newest first, until one tells what the last record was.
+    for (const auto& segment : std::views::reverse(*segments)) {
+      const auto found =
+          segment.has_packed ? take_packed(segment.first_seq) : take_csv(segment.first_seq);
+      if (!found) return std::unexpected(found.error());
+      if (*found) break;
     }
-    for (const auto& segment : *segments) {
-      if (segment.has_csv) result_.to_pack.push_back(segment.first_seq);
-    }
-    std::ranges::sort(result_.to_pack);
-    std::ranges::reverse(result_.replay);
     describe();
     return std::move(result_);
   }
 
  private:
-  enum class Taken { Enough, AlsoBefore, Nothing };
-
-  Result<Taken> take_csv(const SegmentFiles& segment, bool is_newest) {
+  /// False when it holds no record.
+  Result<bool> take_csv(std::uint64_t first_seq) {
     bool is_this_boot = false;
-    const auto survey =
-        survey_segment(disk_, layout_, segment.first_seq, [&](const event::Record& record) {
-          if (record.kind == event::Kind::Segment)
-            is_this_boot = record.find_extra("boot_id") == boot_id_;
-          if (is_this_boot) visit_(record);
-        });
+    const auto survey = survey_segment(disk_, layout_, first_seq, [&](const event::Record& record) {
+      if (record.kind == event::Kind::Segment)
+        is_this_boot = record.find_extra("boot_id") == boot_id_;
+      if (is_this_boot) visit_(record);
+    });
     if (!survey) return std::unexpected(survey.error());
-    const std::uint64_t keep = survey->records == 0 ? 0 : survey->good_bytes;
-    if (is_newest) {
-      const auto torn = set_aside(segment, *survey, keep);
-      if (!torn) return std::unexpected(torn.error());
-    }
-    if (survey->records == 0) return drop_empty(segment);
-    if (is_newest) {
-      result_.found.last_seq = survey->last_seq;
-      result_.found.boot_id = survey->boot_id;
-      result_.found.was_clean = survey->was_stopped && result_.found.torn_bytes == 0;
-      if (auto done = note_blocks(segment.first_seq, keep); !done)
-        return std::unexpected(done.error());
-    }
-    if (survey->boot_id != boot_id_) {
-      result_.to_pack.push_back(segment.first_seq);
-      return Taken::Enough;
-    }
-    result_.replay.push_back(segment.first_seq);
-    if (!is_newest || !survey->is_head_whole) {
-      result_.to_pack.push_back(segment.first_seq);
-      // A head cut short does not tell the state; the segment before it does.
-      return survey->is_head_whole ? Taken::Enough : Taken::AlsoBefore;
-    }
-    result_.open = Recovery::Open{segment.first_seq, keep, blocked_bytes_};
-    return Taken::Enough;
-  }
-
-  Status set_aside(const SegmentFiles& segment, const Survey& survey, std::uint64_t keep) {
-    // A header alone is not worth keeping.
-    if (survey.records == 0 && survey.good_bytes == segment_bytes(segment)) return {};
-    const auto torn = move_torn_tail(disk_, layout_, segment.first_seq, keep);
+    const auto torn = move_torn_tail(disk_, layout_, first_seq, survey->good_bytes);
     if (!torn) return std::unexpected(torn.error());
-    result_.found.torn_bytes += torn->bytes;
-    if (!torn->kept_in.empty()) result_.found.torn_file = torn->kept_in;
-    return {};
-  }
-
-  std::uint64_t segment_bytes(const SegmentFiles& segment) {
-    const auto fd = disk_.open(layout_.csv(segment.first_seq), O_RDONLY);
-    return fd ? disk_.size(fd->get()).value_or(0) : 0;
-  }
-
-  Result<Taken> drop_empty(const SegmentFiles& segment) {
-    // The name alone says which numbers were used before.
-    result_.found.last_seq = std::max(result_.found.last_seq, segment.first_seq - 1);
-    if (auto done = disk_.remove(layout_.csv(segment.first_seq)); !done)
-      return std::unexpected(done.error());
-    (void)disk_.remove(layout_.blocks(segment.first_seq));
-    return Taken::Nothing;
-  }
-
-  Status note_blocks(std::uint64_t first_seq, std::uint64_t keep) {
-    const auto blocks = load_blocks(disk_, layout_, first_seq, keep);
+    Recovered& found = result_.found;
+    found.torn_bytes += torn->bytes;
+    if (torn->bytes != 0) found.torn_file = torn->kept_in;
+    if (survey->records == 0) return drop_empty(first_seq);
+    found.last_seq = survey->last_seq;
+    found.boot_id = survey->boot_id;
+    found.was_clean = survey->was_stopped && found.torn_bytes == 0;
+    const auto blocks = load_blocks(disk_, layout_, first_seq, survey->good_bytes);
     if (!blocks) return std::unexpected(blocks.error());
+    std::uint64_t blocked_bytes = 0;
     for (const auto& block : *blocks)
-      blocked_bytes_ += block.bytes;
-    adopted_bytes_ = keep - blocked_bytes_;
-    return {};
+      blocked_bytes += block.bytes;
+    adopted_bytes_ = survey->good_bytes - blocked_bytes;
+    if (is_this_boot) result_.open = Recovery::Open{first_seq, survey->good_bytes, blocked_bytes};
+    return true;
   }
 
-  Result<Taken> take_packed(const SegmentFiles& segment, bool is_newest) {
-    if (!is_newest) return Taken::Enough;
-    const auto last = last_record_of(disk_, layout_, segment.first_seq);
+  Result<bool> drop_empty(std::uint64_t first_seq) {
+    // The name alone says which numbers were used before.
+    result_.found.last_seq = first_seq - 1;
+    result_.found.was_clean = false;
+    if (auto done = disk_.remove(layout_.csv(first_seq)); !done)
+      return std::unexpected(done.error());
+    (void)disk_.remove(layout_.blocks(first_seq));
+    return false;
+  }
+
+  Result<bool> take_packed(std::uint64_t first_seq) {
+    const auto last = last_record_of(disk_, layout_, first_seq);
     if (!last) return std::unexpected(last.error());
     result_.found.last_seq = std::max(result_.found.last_seq, last->seq);
     result_.found.was_clean =
         last->kind == event::Kind::RecorderStop && result_.found.torn_bytes == 0;
-    return Taken::Enough;
+    return true;
   }
 
   void describe() {
@@ -158,7 +117,6 @@ class Recoverer {
   const std::string& boot_id_;
   const std::function<void(const event::Record&)>& visit_;
   Recovery result_;
-  std::uint64_t blocked_bytes_ = 0;
   std::uint64_t adopted_bytes_ = 0;
 };
 

@@ -6,7 +6,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/result.hpp"
 #include "event/record.hpp"
@@ -18,23 +17,18 @@ namespace alibi::store {
 
 struct Recovery {
   Recovered found;
-  /// The newest segment if it can be continued: same boot, whole head.
+  /// The newest segment if it is of this boot, and so can be continued.
   struct Open {
     std::uint64_t first_seq = 0;
     std::uint64_t bytes = 0;
     std::uint64_t blocked_bytes = 0;  ///< covered by recorded blocks
   };
   std::optional<Open> open;
-  /// Segments of this boot whose records tell the present state, oldest first.
-  std::vector<std::uint64_t> replay;
-  /// Segments that end where another begins, and await packing, oldest first.
-  std::vector<std::uint64_t> to_pack;
   /// Extra pairs of the `recovery` record; empty when there is nothing to say.
   event::Extra note;
 };
 
-/// Cleans up and reports. `visit` sees the records of the segments in `replay`,
-/// newest segment first.
+/// Cleans up and reports. `visit` sees the records of the segment to continue.
 /// Errors: Io; Corrupt as survey_segment, or when no number can be found to
 /// continue with.
 [[nodiscard]] Result<Recovery> recover(Disk& disk, const Layout& layout, const std::string& boot_id,

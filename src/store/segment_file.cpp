@@ -18,8 +18,9 @@ constexpr std::uint64_t kMaxUnsyncedBlocks = 16;
 Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::uint64_t first_seq,
                                         std::string_view head) {
   const auto path = layout.csv(first_seq);
+  const Disk::Path temporary = path.string() + ".tmp";
   const auto make = [&]() -> Result<SegmentFile> {
-    auto fd = disk.open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
+    auto fd = disk.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     if (!fd) return std::unexpected(fd.error());
     auto blocks = disk.open(layout.blocks(first_seq), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     if (!blocks) return std::unexpected(blocks.error());
@@ -29,13 +30,18 @@ Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::u
     file.bytes_ = head.size();
     file.count_lines(head, {});
     if (auto done = file.sync(); !done) return std::unexpected(done.error());
-    if (auto done = disk.sync_directory(layout.events()); !done)
+    // Under its name only with a whole head: whoever lists the directory may
+    // take the segment before it for finished.
+    if (auto done = disk.rename(temporary, path); !done) return std::unexpected(done.error());
+    if (auto done = disk.sync_directory(layout.events()); !done) {
+      (void)disk.remove(path);
       return std::unexpected(done.error());
+    }
     return file;
   };
   auto file = make();
   if (!file) {
-    (void)disk.remove(path);
+    (void)disk.remove(temporary);
     (void)disk.remove(layout.blocks(first_seq));
     return during("begin segment " + path.string(), file.error());
   }

@@ -2,8 +2,9 @@
 
 #include <fcntl.h>
 
+#include <utility>
+
 #include "event/csv.hpp"
-#include "event/number.hpp"
 #include "store/chunks.hpp"
 
 namespace alibi::store {
@@ -19,7 +20,6 @@ class Surveyor {
     if (!record) return;
     if (survey_.records == 0 && record->kind == event::Kind::Segment) {
       survey_.boot_id = record->find_extra("boot_id");
-      carried_ = event::parse_number<std::uint64_t>(record->find_extra("carried")).value_or(0);
     }
     ++survey_.records;
     survey_.good_bytes = offset + line.size() + 1;
@@ -30,15 +30,11 @@ class Surveyor {
 
   void add_header(std::string_view line) { survey_.good_bytes = line.size() + 1; }
 
-  Survey finish() {
-    survey_.is_head_whole = !survey_.boot_id.empty() && survey_.records > carried_;
-    return survey_;
-  }
+  Survey finish() { return std::move(survey_); }
 
  private:
   const std::function<void(const event::Record&)>& visit_;
   Survey survey_;
-  std::uint64_t carried_ = 0;
 };
 
 }  // namespace

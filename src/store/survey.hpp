@@ -18,7 +18,6 @@ struct Survey {
   std::uint64_t records = 0;     ///< lines that parse
   std::uint64_t last_seq = 0;    ///< of the last of them
   std::string boot_id;           ///< empty: the first record is no `segment`
-  bool is_head_whole = false;    ///< all carried records are there
   bool was_stopped = false;      ///< the last record is recorder_stop
 };
 

@@ -1,0 +1,160 @@
+#include "store/packer.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+
+#include "store/pack.hpp"
+
+namespace alibi::store {
+namespace {
+
+constexpr auto kWakeInterval = std::chrono::seconds(10);
+/// A nudge costs the store thread no lock; it is seen this much later.
+constexpr auto kNudgeInterval = std::chrono::milliseconds(100);
+/// With more finished segments than this waiting, idle time alone does not do.
+constexpr std::size_t kBacklog = 4;
+
+// linux/ioprio.h is no C++: it names a parameter `class`.
+constexpr int kIoprioWhoProcess = 1;
+constexpr int kIoprioIdle = 3 << 13;
+
+/// Best effort: without these the packer only disturbs more.
+void run_when_idle() {
+  ::syscall(SYS_ioprio_set, kIoprioWhoProcess, 0, kIoprioIdle);
+  const sched_param none{};
+  ::sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
+void run_at_low_priority(pthread_t thread) {
+  const sched_param none{};
+  ::pthread_setschedparam(thread, SCHED_OTHER, &none);
+}
+
+std::uint64_t size_of_all(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::uint64_t bytes = 0;
+  std::filesystem::recursive_directory_iterator entry(directory, error);
+  while (!error && entry != std::filesystem::recursive_directory_iterator()) {
+    std::error_code vanished;
+    const auto size = entry->is_regular_file(vanished) ? entry->file_size(vanished) : 0;
+    if (!vanished) bytes += size;
+    entry.increment(error);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Packer::Packer(Disk& disk, Layout layout, Limits limits)
+    : disk_(disk),
+      layout_(std::move(layout)),
+      limits_(limits),
+      thread_([this](std::stop_token stop) { run(stop); }) {}
+
+Packer::~Packer() {
+  thread_.request_stop();
+  // On a busy machine an idle thread would take long even to see that.
+  run_at_low_priority(thread_.native_handle());
+}
+
+void Packer::nudge() { nudged_ = true; }
+void Packer::approve() {
+  approved_ = true;
+  nudged_ = true;
+}
+
+std::vector<Packer::Note> Packer::take() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return lock.owns_lock() ? std::exchange(notes_, {}) : std::vector<Note>{};
+}
+
+void Packer::note(Note note) {
+  const std::lock_guard lock(mutex_);
+  notes_.push_back(std::move(note));
+}
+
+void Packer::run(std::stop_token stop) {
+  ::pthread_setname_np(::pthread_self(), "alibi-pack");
+  run_when_idle();
+  std::mutex alone;  // only the request to stop ends the wait early
+  std::unique_lock lock(alone);
+  std::condition_variable_any wake;
+  while (!stop.stop_requested()) {
+    nudged_ = false;
+    work(stop);
+    const auto until = std::chrono::steady_clock::now() + kWakeInterval;
+    while (!stop.stop_requested() && !nudged_ && std::chrono::steady_clock::now() < until) {
+      wake.wait_for(lock, stop, kNudgeInterval, [&] { return nudged_.load(); });
+    }
+  }
+}
+
+void Packer::work(const std::stop_token& stop) {
+  if (const auto segments = list_segments(disk_, layout_)) pack_all(*segments, stop);
+  if (!stop.stop_requested()) keep_budget();
+  measure();
+}
+
+/// The newest segment is the writer's.
+void Packer::pack_all(const std::vector<SegmentFiles>& segments, const std::stop_token& stop) {
+  std::size_t waiting = 0;
+  for (const auto& segment : segments)
+    waiting += segment.has_packed ? 0 : 1;
+  if (waiting > kBacklog) {
+    run_at_low_priority(::pthread_self());
+    ::setpriority(PRIO_PROCESS, 0, 19);
+  } else {
+    run_when_idle();
+  }
+  for (std::size_t i = 0; i + 1 < segments.size() && !stop.stop_requested(); ++i) {
+    pack_one(segments[i], segments[i + 1].first_seq, stop);
+  }
+}
+
+void Packer::pack_one(const SegmentFiles& segment, std::uint64_t before_seq,
+                      const std::stop_token& stop) {
+  if (segment.has_packed) {
+    // Without an index questions are slower, not wrong.
+    if (!segment.has_index && reported_.insert(segment.first_seq).second) {
+      (void)rebuild_index(disk_, layout_, segment.first_seq);
+    }
+    return;
+  }
+  const auto result = pack_segment(disk_, layout_, segment.first_seq, before_seq, limits_, stop);
+  if (!result) {
+    if (reported_.insert(segment.first_seq).second)
+      note({event::Kind::Fault, "pack_failed", {{"error", result.error().message}}});
+    return;
+  }
+  if (result->torn.bytes == 0) return;
+  note({event::Kind::Recovery,
+        "",
+        {{"torn_bytes", std::to_string(result->torn.bytes)},
+         {"torn_file", result->torn.kept_in.filename().string()}}});
+}
+
+void Packer::keep_budget() {
+  if (planned_ && approved_.exchange(false)) {
+    (void)delete_segments(disk_, layout_, planned_->segments);
+    planned_.reset();
+  }
+  const auto segments = list_segments(disk_, layout_);
+  if (planned_ || !segments) return;
+  auto plan = plan_retention(disk_, layout_, *segments, limits_, wall_now());
+  if (plan.segments.empty()) return;
+  note({event::Kind::Retention, plan.rule, plan.to_extra()});
+  planned_ = std::move(plan);
+}
+
+void Packer::measure() {
+  disk_bytes_ = size_of_all(layout_.directory);
+  if (const auto segments = list_segments(disk_, layout_)) segments_ = segments->size();
+}
+
+}  // namespace alibi::store
