@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <string_view>
 
-#include "query/who.hpp"
+#include "store/record_keys.hpp"
 
 namespace alibi::query {
 namespace {
 
 using event::Endpoint;
 using event::Record;
+using store::plain_name;
 
 bool exe_matches(std::string_view exe, std::string_view asked) {
   if (asked.contains('/')) return exe == asked;
@@ -28,10 +29,11 @@ bool process_matches(const Filter& filter, const Record& record) {
 
 /// A name that begins with a dot asks for the names under it.
 bool name_matches(const std::string& name, const std::string& asked) {
+  if (store::is_path(asked)) return name == asked;
   const std::string plain = plain_name(name);
   const std::string wanted = plain_name(asked);
   if (wanted.starts_with('.')) return plain.ends_with(wanted) || plain == wanted.substr(1);
-  return plain == wanted || name == asked;
+  return plain == wanted;
 }
 
 }  // namespace
@@ -60,6 +62,10 @@ store::Hints hints_of(const Filter& filter) {
   if (!filter.exe.empty())
     keys.push_back((filter.exe.contains('/') ? "exe:" : "base:") + filter.exe);
   if (filter.address) keys.push_back("addr:" + to_text(*filter.address));
+  if (store::is_path(filter.name))
+    keys.push_back("name:" + filter.name);
+  else if (!filter.name.empty() && !filter.name.starts_with('.'))
+    keys.push_back("name:" + plain_name(filter.name));
   return hints;
 }
 

@@ -20,7 +20,7 @@ struct Filter {
   std::string exe;  ///< whole path, or the last component when it has no slash
   std::optional<event::IpAddress> address;  ///< either side
   std::optional<std::uint16_t> port;        ///< either side
-  std::string name;  ///< as plain_name(); names under it match too (".example.org")
+  std::string name;  ///< a path, or a host name; ".example.org" for all under it
 };
 
 [[nodiscard]] bool matches(const Filter& filter, const event::Record& record);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "query/lives.hpp"
+#include "store/record_keys.hpp"
 
 namespace alibi::query {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 using event::Endpoint;
 using event::Record;
 using store::BootRecord;
+using store::plain_name;
 using Go = store::LogReader::Go;
 
 bool side_matches(const std::optional<Endpoint>& side, const Endpoint& asked) {
@@ -187,15 +189,6 @@ Status find_askers(store::LogReader& reader, const Matcher& matcher, const WhoQu
 }
 
 }  // namespace
-
-std::string plain_name(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  std::string plain(name);
-  std::ranges::transform(plain, plain.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
-  return plain;
-}
 
 Result<WhoAnswer> who(store::LogReader& reader, const WhoQuestion& question) {
   if (!question.endpoint && question.name.empty())

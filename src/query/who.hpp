@@ -55,7 +55,4 @@ struct WhoAnswer {
 /// Errors: Usage (neither endpoint nor name), Io, Denied.
 Result<WhoAnswer> who(store::LogReader& reader, const WhoQuestion& question);
 
-/// Lower case, without the trailing dot.
-[[nodiscard]] std::string plain_name(std::string_view name);
-
 }  // namespace alibi::query

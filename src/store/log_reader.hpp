@@ -22,7 +22,8 @@ enum class Order : std::uint8_t { OldestFirst, NewestFirst };
 
 /// What a reader may skip by. Every given key must be able to match; empty: all.
 /// Keys are texts as they stand in the log: "addr:127.0.0.1",
-/// "end:127.0.0.1:8000" (either side), "name:example.org", "proc:42@7",
+/// "end:127.0.0.1:8000" (either side), "name:example.org" (host names as
+/// plain_name() of record_keys.hpp, paths as they are), "proc:42@7",
 /// "life:42@7" (fork, exec, process, image, exit records of it only),
 /// "pid:42", "exe:/usr/bin/curl", "base:curl", "kind:exec".
 struct Hints {

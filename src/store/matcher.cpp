@@ -31,6 +31,7 @@ std::string needle_of(std::string_view key) {
   const auto prefix = key.substr(0, colon);
   const std::string value(key.substr(colon + 1));
   if (!stands_as_it_is(value)) return {};
+  if (prefix == "name" && !is_path(value)) return {};  // in any letter case in the log
   if (prefix == "pid") return "," + value + "@";
   if (prefix == "life") return "," + value + ",";
   if (prefix == "kind") return "," + value + ",";

@@ -12,6 +12,12 @@ namespace alibi::store {
 
 [[nodiscard]] bool is_life_kind(event::Kind kind);
 
+/// A host name as it is compared: lower case, without the dot at its end.
+[[nodiscard]] std::string plain_name(std::string_view name);
+
+/// Path of a file, which is found byte for byte; other names as plain_name().
+[[nodiscard]] inline bool is_path(std::string_view name) { return name.contains('/'); }
+
 /// Calls `visit` with each process named in `value`: runs of digits around an @,
 /// as the extra pairs creator, users, holders and target list them.
 template <typename Visit>
@@ -35,7 +41,10 @@ void for_each_key(const event::Record& record, Visit&& visit) {
     visit("addr:", to_text((*endpoint)->address));
     if ((*endpoint)->port) visit("end:", to_text(**endpoint));
   }
-  if (!record.name.empty()) visit("name:", record.name);
+  if (is_path(record.name))
+    visit("name:", record.name);
+  else if (!record.name.empty())
+    visit("name:", plain_name(record.name));
   if (record.process) {
     const std::string process = to_text(*record.process);
     visit("proc:", process);
