@@ -21,7 +21,9 @@ inline const std::string kOtherBoot = "99999999-2222-3333-4444-555555555555";
 class LogTest : public testing::Test {
  protected:
   LogTest() {
-    std::string name = testing::TempDir() + "/alibi_store_XXXXXX";
+    // In memory where that is possible: some tests open thousands of logs.
+    std::string name = (::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : testing::TempDir()) +
+                       std::string("/alibi_store_XXXXXX");
     directory_ = ::mkdtemp(name.data());
     limits_.reserve_bytes = 0;
   }
@@ -46,6 +48,7 @@ class LogTest : public testing::Test {
     });
     EXPECT_TRUE(done) << done.error().message;
     for (const auto& damage : (*reader)->skipped().damage) {
+      if (may_have_torn_ends_ && damage.what == "the last line has no end") continue;
       ADD_FAILURE() << damage.file << " at " << damage.offset << ": " << damage.what;
     }
     return records;
@@ -58,6 +61,7 @@ class LogTest : public testing::Test {
 
   std::filesystem::path directory_;
   Limits limits_;
+  bool may_have_torn_ends_ = false;
 };
 
 inline event::Record make_record(event::Kind kind, std::uint32_t pid, std::uint64_t number = 0) {
