@@ -88,7 +88,7 @@ TEST(PackageIndex, AgreesWithDpkg) {
   PackageIndex index;
   std::size_t compared = 0;
   for (const fs::directory_entry& entry : fs::directory_iterator("/usr/bin")) {
-    if (entry.is_symlink() || !entry.is_regular_file() || compared >= 15) continue;
+    if (entry.is_symlink() || !entry.is_regular_file() || compared >= 8) continue;
     // dpkg knows only the spelling of its list: ask for both.
     const std::string path = entry.path().string();
     const std::string told =

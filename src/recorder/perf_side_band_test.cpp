@@ -84,7 +84,8 @@ TEST(PerfSideBand, SeesAProcessLifeOnTheBootClock) {
   ASSERT_EQ(seen.forks.size(), 1U);
   EXPECT_EQ(seen.forks[0].parent_pid, static_cast<std::uint32_t>(::getpid()));
   EXPECT_EQ(seen.execs, std::vector<std::string>{"true"});
-  ASSERT_EQ(seen.ends.size(), 1U);
+  // Sanitizers start a thread in every process, which ends too.
+  EXPECT_EQ(std::ranges::count(seen.ends, static_cast<std::uint32_t>(child), &EndedTask::tid), 1);
   const auto maps = [&](std::string_view part) {
     return std::ranges::any_of(
         seen.maps, [&](const std::string& m) { return m.find(part) != std::string::npos; });

@@ -121,7 +121,7 @@ Result<ProcConnector> ProcConnector::open() {
   address.nl_family = AF_NETLINK;
   address.nl_groups = CN_IDX_PROC;
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail_errno(errno, "join the process connector (needs CAP_NET_ADMIN)");
+    return fail_errno(errno, "join the process connector (needs CAP_NET_ADMIN before Linux 6.6)");
   }
   if (auto asked = ask_to_listen(fd.get()); !asked) return std::unexpected(asked.error());
   return ProcConnector(std::move(fd));

@@ -5,7 +5,7 @@
 //
 // Ids are those of the initial pid namespace; the connector only speaks to
 // processes in the initial network, pid and user namespaces. Needs
-// CAP_NET_ADMIN. Not thread-safe; nothing blocks.
+// CAP_NET_ADMIN before Linux 6.6. Not thread-safe; nothing blocks.
 
 #include <cstddef>
 #include <cstdint>

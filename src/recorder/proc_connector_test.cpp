@@ -72,6 +72,7 @@ std::vector<Event> wait_for_events(ProcConnector& connector, int timeout_ms) {
 }
 
 TEST(ProcConnector, TellsWhoTracedWhomAndWhoChangedUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to change the user of a child";
   auto connector = ProcConnector::open();
   if (!connector &&
       (connector.error().code == Errc::Denied || connector.error().code == Errc::Unsupported)) {
