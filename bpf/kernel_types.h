@@ -41,9 +41,10 @@ struct nsproxy {
 struct upid { int nr; struct pid_namespace *ns; };
 struct pid { unsigned int level; struct upid numbers[1]; };
 
+struct kernel_cap_any { u64 val; }; /* kernel_cap_t: u32[2] before 6.3, u64 since; 8 bytes either way */
 struct cred {
   kuid_t uid; kgid_t gid; kuid_t euid; kgid_t egid;
-  u64 cap_effective; /* kernel_cap_t: u32[2] before 6.3, u64 since; same 8 bytes on little endian */
+  struct kernel_cap_any cap_effective;
   struct user_namespace *user_ns;
 };
 
@@ -113,13 +114,13 @@ struct sock_common {
   u32 skc_daddr; u32 skc_rcv_saddr; u16 skc_dport; u16 skc_num;
   u16 skc_family; volatile unsigned char skc_state;
   possible_net_t skc_net; struct in6_addr skc_v6_daddr; struct in6_addr skc_v6_rcv_saddr;
+  unsigned long skc_flags;
   atomic64_t skc_cookie;
 };
 typedef struct { int owned; } socket_lock_t;
 struct sock {
   struct sock_common __sk_common;
   socket_lock_t sk_lock;
-  unsigned long sk_flags;
   u16 sk_type;
   u16 sk_protocol;
   int sk_err;

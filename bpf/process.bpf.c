@@ -56,7 +56,7 @@ static __always_inline void fill_credentials(struct alibi_exec *e, struct task_s
   e->gid = BPF_CORE_READ(cred, gid.val);
   e->euid = BPF_CORE_READ(cred, euid.val);
   e->egid = BPF_CORE_READ(cred, egid.val);
-  e->capabilities = BPF_CORE_READ(cred, cap_effective);
+  bpf_core_read(&e->capabilities, sizeof(e->capabilities), &cred->cap_effective);
   e->auid = BPF_CORE_READ(task, loginuid.val);
   e->session = BPF_CORE_READ(task, sessionid);
 }

@@ -59,7 +59,7 @@ static __always_inline void fill_counters(struct alibi_flow *r, struct sock *sk)
   r->bytes_out = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
   r->bytes_in = BPF_CORE_READ(tp, bytes_received);
   /* bytes_received counts the peer's FIN as one (tcp_rcv_nxt_update) */
-  if (r->bytes_in && (BPF_CORE_READ(sk, sk_flags) & (1UL << SOCK_FLAG_DONE))) r->bytes_in--;
+  if (r->bytes_in && (BPF_CORE_READ(sk, __sk_common.skc_flags) & (1UL << SOCK_FLAG_DONE))) r->bytes_in--;
 }
 
 static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u8 moment, u8 old_state) {
@@ -81,7 +81,7 @@ static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u
     r.role = s->role;
     r.flags = s->flags;
     __builtin_memcpy(r.users, s->users, sizeof(r.users));
-    r.user_count = !!s->users[0].tgid + !!s->users[1].tgid + !!s->users[2].tgid + !!s->users[3].tgid;
+    r.user_count = count_users(s);
   } else {
     __builtin_memset(r.users, 0, sizeof(r.users));
   }
@@ -187,6 +187,7 @@ static __always_inline void emit_use(struct sock *sk, struct socket_state *s,
   r.cookie = cookie_of(sk);
   r.net_ns = net_ns_of(sk);
   r.how = how;
+  r.user_count = count_users(s);
   emit_network(&r, ALIBI_RECORD_SOCKET_USE, sizeof(r));
 }
 
@@ -219,8 +220,10 @@ static __always_inline int used(struct sock *sk, int length, u32 how) {
   }
   bool is_tcp = sk->sk_protocol == IPPROTO_TCP;
   if (!is_tcp && how == ALIBI_HOW_SENT) s->sender = user;
-  /* Of TCP the closing record names all users; others have no such record. */
-  if (is_new && (!is_tcp || (s->flags & ALIBI_FLOW_ANNOUNCED)) && !is_same(&user, &s->creator))
+  /* Of TCP the closing record names all users; others have no such record. The
+   * creator's use goes without saying while nobody else uses the socket. */
+  bool is_remarkable = !is_same(&user, &s->creator) || s->users[1].tgid;
+  if (is_new && is_remarkable && (!is_tcp || (s->flags & ALIBI_FLOW_ANNOUNCED)))
     emit_use(sk, s, &user, how);
   return 0;
 }
@@ -458,7 +461,7 @@ static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state 
   if (s) {
     r->header.process = s->sender.tgid ? s->sender : s->creator;
     r->net_ns = s->net_ns;
-    r->user_count = !!s->users[0].tgid + !!s->users[1].tgid;
+    r->user_count = count_users(s);
   }
   r->tuple.family = p->key.family;
   r->tuple.protocol = p->protocol;
@@ -471,9 +474,9 @@ static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state 
   r->is_answer = !is_out;
   u32 size = sizeof(*r) + (n <= ALIBI_DNS_SHORT_BYTES_MAX ? ALIBI_DNS_SHORT_BYTES_MAX : ALIBI_DNS_BYTES_MAX);
   if (n <= ALIBI_DNS_SHORT_BYTES_MAX) {
-    if (n > 0 && !bpf_skb_load_bytes(skb, p->header_bytes, r->payload, n)) r->captured_bytes = n;
+    if (n > 0 && !bpf_skb_load_bytes(skb, p->header_bytes, r + 1, n)) r->captured_bytes = n;
   } else {
-    if (!bpf_skb_load_bytes(skb, p->header_bytes, r->payload, n)) r->captured_bytes = n;
+    if (!bpf_skb_load_bytes(skb, p->header_bytes, r + 1, n)) r->captured_bytes = n;
   }
   number_record(&r->header, ALIBI_RING_NETWORK, ALIBI_RECORD_DNS, size);
   bpf_ringbuf_submit(r, wake_flags(&al_ring_network));

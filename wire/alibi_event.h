@@ -316,7 +316,8 @@ struct alibi_socket_use {
   struct alibi_process_key creator;
   __u64 cookie;
   __u32 net_ns;
-  __u32 how; /* enum alibi_socket_how */
+  __u16 how;        /* enum alibi_socket_how */
+  __u16 user_count; /* processes seen using it up to now, this one included */
 };
 ALIBI_WIRE_TYPE(struct alibi_socket_use, 40 + 40 + 16 + 16);
 
@@ -350,8 +351,8 @@ struct alibi_connect_fail {
 };
 ALIBI_WIRE_TYPE(struct alibi_connect_fail, 96);
 
-/* A DNS message of this host's asker; header.process owns the socket. The
- * reserved space behind it holds `captured_bytes` of the payload. */
+/* A DNS message of this host's asker; header.process owns the socket. Followed
+ * by `captured_bytes` of the payload and unused space up to header.size. */
 struct alibi_dns {
   struct alibi_header header;
   struct alibi_tuple tuple;
@@ -363,8 +364,8 @@ struct alibi_dns {
   __u8 user_count; /* processes known to use the socket */
   __u16 reserved_0;
   __u32 reserved_1;
-  __u8 payload[];
 };
+ALIBI_WIRE_TYPE(struct alibi_dns, 40 + 40 + 24);
 
 /* ------------------------------------------- conversations (UDP, ICMP, raw) */
 

@@ -94,6 +94,10 @@ static __always_inline bool is_user(const struct alibi_socket_user *u, const str
   return u->tgid == k->tgid && u->start_boot_ns == k->start_boot_ns;
 }
 
+static __always_inline u8 count_users(const struct socket_state *s) {
+  return !!s->users[0].tgid + !!s->users[1].tgid + !!s->users[2].tgid + !!s->users[3].tgid;
+}
+
 /* The slot of process `k`, taken for it if it has none yet; *is_new tells.
  * Null: all slots belong to others. */
 static __always_inline struct alibi_socket_user *user_slot(struct socket_state *s,

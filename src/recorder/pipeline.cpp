@@ -1,0 +1,421 @@
+#include "recorder/pipeline.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+
+#include <algorithm>
+
+namespace alibi::recorder {
+namespace {
+
+using event::Kind;
+using event::Record;
+
+constexpr std::size_t kQueueRecords = 16384;
+constexpr std::uint64_t kChunkBytes = 1U << 20;
+constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::uint64_t kWalkEveryNs = 10 * kSecondNs;
+constexpr int kDrainEveryMs = 50;
+
+std::uint64_t source_mark(char ring, std::uint16_t cpu, std::uint64_t number) {
+  return (ring == 'p' ? 0ULL : 1ULL << 63) | static_cast<std::uint64_t>(cpu) << 48 | (number & ((1ULL << 48) - 1));
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallClock& clock,
+                   std::unique_ptr<store::LogWriter> log)
+    : options_(options),
+      scope_(scope),
+      probes_(probes),
+      clock_(clock),
+      log_(std::move(log)),
+      shared_(options_, clock),
+      inspector_([&]() -> std::optional<ImageInspector> {
+        if (!options.hash_images) return std::nullopt;
+        auto inspector = ImageInspector::start({});
+        return inspector ? std::optional(std::move(*inspector)) : std::nullopt;
+      }()),
+      process_translator_(shared_, inspector_ ? &*inspector_ : nullptr),
+      network_translator_(shared_),
+      conversations_(probes.conversations_fd(), {}),
+      queue_(kQueueRecords) {
+  shared_.tracked_only = scope == Scope::TrackedOnly;
+  shared_.can_see_users = probes.works("socket_use");
+}
+
+Result<std::unique_ptr<Pipeline>> Pipeline::make(const Options& options, Scope scope, Probes& probes,
+                                                 WallClock& clock, std::unique_ptr<store::LogWriter> log) {
+  auto process_ring = RingReader::open(probes.ring_fd(ALIBI_RING_PROCESS));
+  if (!process_ring) return std::unexpected(process_ring.error());
+  auto network_ring = RingReader::open(probes.ring_fd(ALIBI_RING_NETWORK));
+  if (!network_ring) return std::unexpected(network_ring.error());
+  auto pipeline = std::unique_ptr<Pipeline>(new Pipeline(options, scope, probes, clock, std::move(log)));
+  pipeline->process_ring_ = std::move(*process_ring);
+  pipeline->network_ring_ = std::move(*network_ring);
+  pipeline->open_side_sensors();
+  if (auto ok = pipeline->restore(); !ok) return std::unexpected(ok.error());
+  pipeline->log_->on_new_segment([p = pipeline.get()] { return p->segment_head(); });
+  return pipeline;
+}
+
+Pipeline::~Pipeline() {
+  is_stopping_ = true;
+  if (drain_thread_.joinable()) drain_thread_.join();
+  queue_.close();
+  if (store_thread_.joinable()) store_thread_.join();
+}
+
+void Pipeline::open_side_sensors() {
+  const auto is_disabled = [this](const char* name) {
+    return std::ranges::find(options_.disabled_sensors, name) != options_.disabled_sensors.end();
+  };
+  const auto note = [this](const char* name, const char* hook, const char* state, std::string detail) {
+    other_sensors_.push_back({name, state, hook, std::move(detail)});
+  };
+  if (is_disabled("module")) {
+    note("module", "perf PERF_RECORD_MMAP2", "disabled", "switched off by the configuration");
+  } else if (auto perf = perf::PerfSideBand::open(options_.perf_pages); perf) {
+    perf_.emplace(std::move(*perf));
+    note("module", "perf PERF_RECORD_MMAP2", perf_->features().has_build_id ? "ok" : "degraded",
+         perf_->features().has_build_id ? "" : "no build ids before Linux 5.12");
+  } else {
+    note("module", "perf PERF_RECORD_MMAP2", perf.error().code == Errc::Unsupported ? "unsupported" : "failed",
+         perf.error().message);
+  }
+  if (is_disabled("ptrace")) {
+    note("ptrace", "netlink cn_proc", "disabled", "switched off by the configuration");
+  } else if (auto connector = proc::ProcConnector::open(); connector) {
+    connector_.emplace(std::move(*connector));
+    note("ptrace", "netlink cn_proc", "ok", "");
+  } else {
+    note("ptrace", "netlink cn_proc", connector.error().code == Errc::Unsupported ? "unsupported" : "failed",
+         connector.error().message);
+  }
+}
+
+// State of the recorder before this one, out of what it wrote.
+Status Pipeline::restore() {
+  return log_->replay([this](const Record& record) {
+    losses_.restore(record);
+    conversations_.restore(record);
+    if (record.source.ring) written_.insert(source_mark(record.source.ring, record.source.cpu, record.source.number));
+    if (record.process) {
+      Process& process = shared_.processes.add(*record.process);
+      if (record.parent) process.parent = record.parent;
+      if (!record.user.empty()) process.user = record.user;
+      if (!record.exe.empty()) process.exe = record.exe;
+      if (const auto container = record.find_extra("container"); !container.empty()) process.container = container;
+      if (record.kind == Kind::Exit) shared_.processes.end(process, record.boot);
+    }
+    if (record.via == "snapshot_holder" && record.process) {
+      const std::uint64_t cookie = std::strtoull(record.flow.c_str(), nullptr, 16);
+      if (cookie) shared_.sockets.add_holder(cookie, *record.process);
+    }
+  });
+}
+
+store::LogWriter::SegmentHead Pipeline::segment_head() {
+  const std::lock_guard lock(state_mutex_);
+  store::LogWriter::SegmentHead head;
+  if (auto lost = losses_.totals_text(); !lost.empty()) head.positions.emplace_back("lost", std::move(lost));
+  head.positions.emplace_back("clock_offset_ns", std::to_string(clock_.latest().offset_ns));
+  const BootNs now = boot_now();
+  shared_.processes.for_each([&](const Process& process) {
+    if (shared_.tracked_only && !process.is_tracked) return;
+    Record record = shared_.make(Kind::Process, now, nullptr);
+    record.process = process.key;
+    record.parent = process.parent;
+    record.user = process.user;
+    record.exe = process.exe;
+    record.via = "carried";
+    if (!process.container.empty()) add(record, "container", process.container);
+    if (process.ended.ns) add(record, "ended_ns", process.ended.ns);
+    head.carried.push_back(std::move(record));
+  });
+  return head;
+}
+
+void Pipeline::add_record(Record record) {
+  const std::lock_guard lock(state_mutex_);
+  if (record.boot.ns == 0) record.boot = boot_now();
+  record.time = clock_.at(record.boot);
+  shared_.out.push_back(std::move(record));
+}
+
+void Pipeline::track_children_of(std::uint32_t pid) {
+  const std::lock_guard lock(state_mutex_);
+  shared_.track_children_of = pid;
+}
+
+std::size_t Pipeline::living_tracked() {
+  const std::lock_guard lock(state_mutex_);
+  return shared_.processes.living_tracked();
+}
+
+void Pipeline::start(bool begin_snapshot) {
+  store_thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "alibi-store");
+    store_loop();
+  });
+  drain_thread_ = std::thread([this, begin_snapshot] {
+    ::pthread_setname_np(::pthread_self(), "alibi-drain");
+    drain_loop(begin_snapshot);
+  });
+}
+
+Status Pipeline::stop(std::optional<Record> last) {
+  is_stopping_ = true;
+  drain_thread_.join();
+  if (last) {
+    add_record(std::move(*last));
+    queue_.push(make_batch());
+  }
+  queue_.close();
+  store_thread_.join();
+  if (!store_status_) return store_status_;
+  return log_->close();
+}
+
+/* ------------------------------------------------------------------- drain */
+
+void Pipeline::drain_loop(bool begin_snapshot) {
+  std::vector<pollfd> fds;
+  const auto watch = [&](int fd) { fds.push_back({fd, POLLIN, 0}); };
+  watch(probes_.ring_fd(ALIBI_RING_PROCESS));
+  watch(probes_.ring_fd(ALIBI_RING_NETWORK));
+  watch(clock_.poll_fd());
+  if (perf_)
+    for (const int fd : perf_->poll_fds()) watch(fd);
+  check_.begin(boot_now());
+  if (begin_snapshot) {
+    // Attached first, walked now: what happens meanwhile waits in the rings.
+    (void)probes_.walk_tasks();
+    (void)probes_.walk_files();
+  }
+  while (!is_stopping_) {
+    (void)::poll(fds.data(), fds.size(), kDrainEveryMs);
+    drain_once();
+  }
+  drain_once();
+  {
+    const std::lock_guard lock(state_mutex_);
+    once_a_second(boot_now(), true);
+  }
+  drain_once();  // what the last sweep put into the rings
+}
+
+void Pipeline::drain_once() {
+  bool is_more = true;
+  while (is_more) {
+    {
+      const std::lock_guard lock(state_mutex_);
+      const bool is_empty = drain_rings();
+      drain_perf();
+      drain_connector();
+      const BootNs now = boot_now();
+      if (inspector_)
+        for (const ImageResult& image : inspector_->take_results()) process_translator_.on_image(image);
+      if (now >= next_second_) once_a_second(now, false);
+      is_more = !is_empty;
+      if (is_empty) {
+        drained_ = now;
+        written_.clear();  // all that waited in the rings at the start has been read
+      }
+    }
+    Batch batch = make_batch();
+    if (!batch.records.empty() || !batch.ends.empty() || !batch.forgotten.empty() ||
+        process_ring_->pending_bytes() || network_ring_->pending_bytes())
+      queue_.push(std::move(batch));
+  }
+}
+
+// Every process record that was made before a network record is read before
+// it: the end of the network ring is looked up first. At most kChunkBytes of
+// each at a time, so that a full ring does not become as much memory again.
+// True: nothing is left.
+bool Pipeline::drain_rings() {
+  if (network_end_ <= network_ring_->cursor()) network_end_ = network_ring_->producer();
+  const std::uint64_t process_end = process_ring_->producer();
+  process_ring_->read(std::min(process_end, process_ring_->cursor() + kChunkBytes),
+                      [this](std::span<const std::byte> bytes) { on_process_bytes(bytes); });
+  // A record still being written ends a read early; the next turn gets it.
+  if (process_ring_->cursor() + kChunkBytes < process_end) return false;
+  network_ring_->read(std::min(network_end_, network_ring_->cursor() + kChunkBytes),
+                      [this](std::span<const std::byte> bytes) { on_network_bytes(bytes); });
+  return network_ring_->cursor() + kChunkBytes >= network_end_;
+}
+
+void Pipeline::on_network_bytes(std::span<const std::byte> bytes) {
+  const alibi_header* header = view_header(bytes);
+  if (header && !written_.empty() && written_.contains(source_mark('n', header->cpu, header->seq))) return;
+  if (!network_translator_.translate(bytes)) ++unknown_records_;
+  if (header && header->kind == ALIBI_RECORD_FLOW) ++flows_;
+}
+
+void Pipeline::on_process_bytes(std::span<const std::byte> bytes) {
+  const alibi_header* header = view_header(bytes);
+  if (header) {
+    const BootNs when{header->boot_ns};
+    if (header->kind == ALIBI_RECORD_FORK) check_.saw_program(SideBandCheck::What::Fork, header->process.tgid, when);
+    if (header->kind == ALIBI_RECORD_EXEC) check_.saw_program(SideBandCheck::What::Exec, header->process.tgid, when);
+    if (header->kind == ALIBI_RECORD_EXIT) check_.saw_program(SideBandCheck::What::Exit, header->process.tgid, when);
+    if (!written_.empty() && written_.contains(source_mark('p', header->cpu, header->seq))) return;
+    if (header->kind == ALIBI_RECORD_FORK) ++processes_;
+  }
+  if (!process_translator_.translate(bytes)) ++unknown_records_;
+}
+
+void Pipeline::drain_perf() {
+  if (!perf_) return;
+  perf_->drain([this](const perf::Record& record) {
+    if (const auto* mapping = std::get_if<perf::MapExec>(&record)) process_translator_.on_mapping(*mapping);
+    else if (const auto* fork = std::get_if<perf::NewProcess>(&record)) check_.saw_perf(*fork);
+    else if (const auto* exec = std::get_if<perf::Exec>(&record)) check_.saw_perf(*exec);
+    else if (const auto* exit = std::get_if<perf::EndedTask>(&record)) check_.saw_perf(*exit);
+    else if (const auto* program = std::get_if<perf::BpfProgram>(&record)) process_translator_.on_bpf_program(*program);
+    else if (const auto* spaces = std::get_if<perf::Namespaces>(&record)) process_translator_.on_namespaces(*spaces);
+    else if (const auto* cgroup = std::get_if<perf::NewCgroup>(&record)) {
+      if (shared_.cgroups) shared_.cgroups->remember(cgroup->id, cgroup->path);
+    }
+  });
+}
+
+void Pipeline::drain_connector() {
+  if (!connector_) return;
+  const auto done = connector_->drain([this](const proc::Event& event) {
+    if (const auto* ptrace = std::get_if<proc::Ptrace>(&event)) process_translator_.on_ptrace(*ptrace);
+  });
+  if (!done) connector_.reset();
+}
+
+void Pipeline::once_a_second(BootNs now, bool is_last) {
+  next_second_ = BootNs{now.ns + kSecondNs};
+  check_clock(now);
+  sweep(now, is_last);
+  observe_losses(now);
+  recover_missed(now);
+  shared_.processes.prune(now, [this](const Process& process) {
+    if (process.has_record_after_end) {
+      Record record = shared_.make(Kind::ProcessFinal, boot_now(), nullptr);
+      record.process = process.key;
+      record.exe = process.exe;
+      record.user = process.user;
+      shared_.out.push_back(std::move(record));
+    }
+    forgotten_.push_back(process.key);
+  });
+  if (perf_) (void)perf_->refresh();
+}
+
+void Pipeline::sweep(BootNs now, bool is_last) {
+  (void)probes_.sweep_flows();
+  const auto released = network_translator_.take_released();
+  auto ends = conversations_.sweep(now, released, is_last,
+                                   [this](const auto& key, const auto& value, auto moment, auto reason) {
+                                     ++flows_;
+                                     network_translator_.on_conversation(key, value, moment, reason);
+                                   });
+  if (ends) ends_.insert(ends_.end(), ends->begin(), ends->end());
+  for (const std::uint64_t cookie : released) shared_.sockets.forget(cookie);
+  wants_walk_ |= network_translator_.take_announced();
+  if (wants_walk_ && now >= next_walk_) {
+    (void)probes_.walk_files();
+    next_walk_ = BootNs{now.ns + kWalkEveryNs};
+    wants_walk_ = false;
+  }
+}
+
+void Pipeline::observe_losses(BootNs now) {
+  if (auto counters = probes_.read_counters(); counters) losses_.observe(*counters, now);
+  if (perf_) losses_.observe("perf_buffer_full", "side_band", perf_->lost(), now);
+  if (connector_) losses_.observe("connector_overflow", "ptrace", connector_->overflows(), now);
+  if (inspector_) losses_.observe("image_queue_full", "image", inspector_->overflows(), now);
+  losses_.observe("not_understood", "record", unknown_records_, now);
+  recursion_misses_ = probes_.recursion_misses();
+  for (const Loss& loss : losses_.take()) {
+    Record record = to_record(loss);
+    record.time = clock_.at(record.boot);
+    shared_.out.push_back(std::move(record));
+  }
+}
+
+void Pipeline::recover_missed(BootNs now) {
+  check_.take_missed(now, [this](const SideBandCheck::Missed& missed) {
+    switch (missed.what) {
+      case SideBandCheck::What::Fork:
+        return process_translator_.recover_fork({missed.pid, missed.parent_pid, missed.parent_pid, missed.boot});
+      case SideBandCheck::What::Exec:
+        return process_translator_.recover_exec({missed.pid, missed.pid, missed.boot, {}});
+      case SideBandCheck::What::Exit:
+        return process_translator_.recover_exit({missed.pid, missed.pid, missed.boot});
+    }
+  });
+}
+
+void Pipeline::check_clock(BootNs now) {
+  const auto entry = clock_.check();
+  if (!entry) return;
+  Record record = shared_.make(Kind::Clock, now, nullptr);
+  record.result = to_text(entry->change);
+  add(record, "offset_ns", std::to_string(entry->offset_ns));
+  add(record, "before_ns", std::to_string(entry->before_ns));
+  if (entry->suspended_ns) add(record, "suspended_ns", std::to_string(entry->suspended_ns));
+  shared_.out.push_back(std::move(record));
+}
+
+Batch Pipeline::make_batch() {
+  const std::lock_guard lock(state_mutex_);
+  Batch batch;
+  batch.records = std::exchange(shared_.out, {});
+  batch.ends = std::exchange(ends_, {});
+  batch.forgotten = std::exchange(forgotten_, {});
+  batch.process_position = process_ring_->cursor();
+  batch.network_position = network_ring_->cursor();
+  // CPUs and rings come one after the other; the log tells one story.
+  std::ranges::stable_sort(batch.records, {}, [](const Record& record) { return record.boot; });
+  return batch;
+}
+
+/* ------------------------------------------------------------------- store */
+
+void Pipeline::store_loop() {
+  constexpr std::chrono::milliseconds kPatience{50};
+  while (!queue_.is_finished()) {
+    if (auto batch = queue_.pop(kPatience)) store(std::move(*batch));
+    const auto ticked = log_->tick(boot_now());
+    const std::lock_guard lock(totals_mutex_);
+    totals_ = log_->totals();
+    if (!ticked && totals_.fault.empty()) totals_.fault = ticked.error().message;
+  }
+}
+
+// A refusal of the disk is counted and told by the LogWriter; the records are
+// gone from memory either way, so the rings are released in both cases.
+void Pipeline::store(Batch batch) {
+  (void)log_->append(batch.records);
+  process_ring_->release(batch.process_position);
+  network_ring_->release(batch.network_position);
+  conversations_.commit(batch.ends);
+  for (const auto key : batch.forgotten) (void)log_->forget(key);
+}
+
+Pipeline::Counts Pipeline::counts() {
+  Counts counts;
+  {
+    const std::lock_guard lock(state_mutex_);
+    counts.lost = losses_.total();
+    counts.lost_by_reason = losses_.by_reason();
+    counts.skipped_by_kernel = recursion_misses_;
+    counts.processes = processes_;
+    counts.flows = flows_;
+    counts.living = shared_.processes.living();
+    counts.drained = drained_;
+  }
+  const std::lock_guard lock(totals_mutex_);
+  counts.log = totals_;
+  return counts;
+}
+
+}  // namespace alibi::recorder

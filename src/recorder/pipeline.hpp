@@ -1,0 +1,140 @@
+#pragma once
+// Kernel to log: two threads and a queue between them.
+//
+//   drain thread: rings, perf, connector -> log records, attributed and sorted
+//   store thread: LogWriter (numbers, writes, syncs), then releases the rings
+//
+// The drain thread never touches the disk. Ring space goes back to the kernel
+// only after write(2) of what was read from it, so a crash at any point delivers
+// it again, and the source numbers in the log tell what was written already.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "recorder/batch_queue.hpp"
+#include "recorder/conversations.hpp"
+#include "recorder/image_inspector.hpp"
+#include "recorder/loss_ledger.hpp"
+#include "recorder/network_translator.hpp"
+#include "recorder/perf_side_band.hpp"
+#include "recorder/probes.hpp"
+#include "recorder/proc_connector.hpp"
+#include "recorder/process_translator.hpp"
+#include "recorder/ring_reader.hpp"
+#include "recorder/side_band_check.hpp"
+#include "store/log_writer.hpp"
+
+namespace alibi::recorder {
+
+class Pipeline {
+ public:
+  enum class Scope : std::uint8_t { Machine, TrackedOnly };
+
+  /// Everything but the threads. `clock` and `probes` outlive it.
+  /// Errors: of RingReader and LogWriter.
+  static Result<std::unique_ptr<Pipeline>> make(const Options& options, Scope scope, Probes& probes,
+                                                WallClock& clock, std::unique_ptr<store::LogWriter> log);
+  ~Pipeline();
+
+  /// Records of the recorder itself, written before anything else.
+  void add_record(event::Record record);
+
+  /// Starts both threads. `begin_snapshot`: walk what exists already.
+  void start(bool begin_snapshot);
+
+  /// Reads the rings to their end, tells every open flow as it stands, writes
+  /// all, ends the threads. `last` becomes the last record.
+  Status stop(std::optional<event::Record> last);
+
+  /// Puts what this process forks from now on, and all descendants, in scope.
+  void track_children_of(std::uint32_t pid);
+  [[nodiscard]] std::size_t living_tracked();
+
+  struct Counts {
+    store::Totals log;
+    std::uint64_t lost = 0;
+    std::map<std::string, std::uint64_t> lost_by_reason;
+    std::uint64_t skipped_by_kernel = 0;  ///< recursion_misses
+    std::uint64_t processes = 0;
+    std::uint64_t flows = 0;
+    std::size_t living = 0;
+    BootNs drained;                       ///< the rings were empty then
+  };
+  [[nodiscard]] Counts counts();
+
+  /// Sensors that are not BPF programs.
+  [[nodiscard]] const std::vector<SensorState>& other_sensors() const { return other_sensors_; }
+
+ private:
+  Pipeline(const Options& options, Scope scope, Probes& probes, WallClock& clock,
+           std::unique_ptr<store::LogWriter> log);
+
+  void open_side_sensors();
+  Status restore();
+  store::LogWriter::SegmentHead segment_head();
+
+  void drain_loop(bool begin_snapshot);
+  void drain_once();
+  void drain_perf();
+  bool drain_rings();
+  void drain_connector();
+  void on_process_bytes(std::span<const std::byte> bytes);
+  void on_network_bytes(std::span<const std::byte> bytes);
+  void once_a_second(BootNs now, bool is_last);
+  void sweep(BootNs now, bool is_last);
+  void observe_losses(BootNs now);
+  void recover_missed(BootNs now);
+  void check_clock(BootNs now);
+  Batch make_batch();
+
+  void store_loop();
+  void store(Batch batch);
+
+  const Options options_;
+  const Scope scope_;
+  Probes& probes_;
+  WallClock& clock_;
+  std::unique_ptr<store::LogWriter> log_;
+
+  std::mutex state_mutex_;  // guards everything below up to the queue
+  Translation shared_;
+  std::optional<ImageInspector> inspector_;
+  ProcessTranslator process_translator_;
+  NetworkTranslator network_translator_;
+  Conversations conversations_;
+  LossLedger losses_;
+  SideBandCheck check_;
+  std::unordered_set<std::uint64_t> written_;  // sources in the log already, after a restart
+  std::vector<event::ProcessKey> forgotten_;
+  std::vector<ConversationEnd> ends_;
+  std::optional<perf::PerfSideBand> perf_;
+  std::optional<proc::ProcConnector> connector_;
+  std::vector<SensorState> other_sensors_;
+  std::uint64_t unknown_records_ = 0;
+  std::uint64_t processes_ = 0;
+  std::uint64_t flows_ = 0;
+  BootNs next_second_;
+  BootNs next_walk_;
+  BootNs drained_;
+  std::uint64_t recursion_misses_ = 0;
+  bool wants_walk_ = false;
+
+  std::unique_ptr<RingReader> process_ring_;
+  std::unique_ptr<RingReader> network_ring_;
+  std::uint64_t network_end_ = 0;
+  BatchQueue queue_;
+  std::atomic<bool> is_stopping_ = false;
+  std::mutex totals_mutex_;
+  store::Totals totals_;
+  Status store_status_;
+  std::thread drain_thread_;
+  std::thread store_thread_;
+};
+
+}  // namespace alibi::recorder

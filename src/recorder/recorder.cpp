@@ -1,0 +1,299 @@
+#include "recorder/recorder.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <thread>
+
+#include "base/unique_fd.hpp"
+#include "recorder/pipeline.hpp"
+#include "recorder/privileges.hpp"
+#include "recorder/probes.hpp"
+#include "recorder/status_file.hpp"
+
+namespace alibi::recorder {
+namespace {
+
+using event::Kind;
+using event::Record;
+
+constexpr std::uint64_t kOpenAfterNs = 1'000'000'000;
+constexpr std::uint64_t kUpdateAfterNs = 300'000'000'000;
+constexpr std::uint64_t kWakeBytes = 256 << 10;
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+/// Pins belong to a directory, not to its name: (device, inode) of it.
+std::filesystem::path pin_directory_of(const std::filesystem::path& directory) {
+  struct stat status {};
+  if (::stat(directory.c_str(), &status) != 0) return {};
+  return fmt::format("/sys/fs/bpf/alibi/{:x}-{:x}", status.st_dev, status.st_ino);
+}
+
+std::vector<SensorState> all_sensors(const Probes& probes, const Pipeline& pipeline) {
+  auto sensors = probes.sensors();
+  sensors.insert(sensors.end(), pipeline.other_sensors().begin(), pipeline.other_sensors().end());
+  return sensors;
+}
+
+Record sensor_record(const SensorState& sensor) {
+  Record record;
+  record.kind = Kind::Sensor;
+  record.name = sensor.name;
+  record.result = sensor.state;
+  record.via = sensor.hook;
+  if (!sensor.detail.empty()) record.extra.emplace_back("detail", sensor.detail);
+  return record;
+}
+
+/// Everything a recording needs, in the order in which it is taken apart.
+struct Recording {
+  ClockSource clocks;
+  std::optional<WallClock> clock;
+  std::unique_ptr<Probes> probes;
+  std::unique_ptr<Pipeline> pipeline;
+  std::string boot_id;
+  bool is_same_boot = false;
+
+  Status open(const Options& options, Pipeline::Scope scope, bool is_pinned);
+  void tell_start(const Options& options);
+};
+
+Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pinned) {
+  if (auto ok = check_privileges(); !ok) return ok;
+  boot_id = read_boot_id();
+  auto log = store::LogWriter::open(options.directory, boot_id, options.limits);
+  if (!log) return std::unexpected(log.error());
+  is_same_boot = (*log)->recovered().boot_id == boot_id;
+  auto wall_clock = WallClock::open(clocks);
+  if (!wall_clock) return std::unexpected(wall_clock.error());
+  clock.emplace(std::move(*wall_clock));
+
+  Probes::Settings settings;
+  settings.process_ring_bytes = options.process_ring_bytes;
+  settings.network_ring_bytes = options.network_ring_bytes;
+  settings.disabled_sensors = options.disabled_sensors;
+  if (is_pinned) settings.pin_directory = pin_directory_of(options.directory);
+  auto loaded = Probes::load(settings);
+  if (!loaded) return std::unexpected(loaded.error());
+  probes = std::move(*loaded);
+  const alibi_config config{kWakeBytes, kOpenAfterNs, kUpdateAfterNs, static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
+  if (auto ok = probes->configure(config); !ok) return ok;
+
+  auto made = Pipeline::make(options, scope, *probes, *clock, std::move(*log));
+  if (!made) return std::unexpected(made.error());
+  pipeline = std::move(*made);
+  return {};
+}
+
+void Recording::tell_start(const Options& options) {
+  Record start;
+  start.kind = Kind::RecorderStart;
+  start.result = probes->is_resumed() ? "resumed" : probes->replaced().empty() ? "fresh" : "upgraded";
+  start.extra = {{"version", ALIBI_VERSION}, {"pid", std::to_string(::getpid())}, {"boot", boot_id}};
+  if (!options.config_sha256.empty()) start.extra.emplace_back("config", options.config_sha256);
+  if (!probes->replaced().empty()) start.extra.emplace_back("replaced", probes->replaced());
+  pipeline->add_record(std::move(start));
+  Record clock_record;
+  clock_record.kind = Kind::Clock;
+  clock_record.result = "sample";
+  clock_record.extra = {{"offset_ns", std::to_string(clock->latest().offset_ns)},
+                        {"before_ns", std::to_string(clock->latest().before_ns)}};
+  pipeline->add_record(std::move(clock_record));
+  for (const SensorState& sensor : all_sensors(*probes, *pipeline)) pipeline->add_record(sensor_record(sensor));
+}
+
+Record stop_record(std::string reason, const Pipeline::Counts& counts) {
+  Record stop;
+  stop.kind = Kind::RecorderStop;
+  stop.result = std::move(reason);
+  stop.extra = {{"records", std::to_string(counts.log.records)}, {"lost", std::to_string(counts.lost)}};
+  return stop;
+}
+
+UniqueFd block_signals(std::initializer_list<int> signals) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : signals) ::sigaddset(&set, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+/// The signal that arrived within `patience_ms`, or 0.
+int wait_signal(int fd, int patience_ms) {
+  pollfd waiting{fd, POLLIN, 0};
+  if (::poll(&waiting, 1, patience_ms) <= 0) return 0;
+  signalfd_siginfo info{};
+  return ::read(fd, &info, sizeof(info)) == sizeof(info) ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+}  // namespace
+
+Status record(const Options& options) {
+  const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGHUP});
+  Recording recording;
+  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached); !ok) return ok;
+  Pipeline& pipeline = *recording.pipeline;
+  recording.tell_start(options);
+  // Threads begin after this and have no more than it leaves.
+  if (auto ok = keep_only(kCapabilitiesToRecord); !ok) return ok;
+  pipeline.start(!(recording.probes->is_resumed() && recording.is_same_boot));
+
+  StatusFacts facts;
+  facts.since = event::to_text(wall_now());
+  facts.sensors = all_sensors(*recording.probes, pipeline);
+  facts.budget_bytes = options.limits.budget_bytes;
+  facts.boot_id = recording.boot_id;
+  facts.counts = pipeline.counts();
+  (void)write_status(options.directory, facts);
+  ::sd_notify(0, "READY=1\nSTATUS=recording");
+  int signal = 0;
+  while (signal != SIGTERM && signal != SIGINT) {
+    signal = wait_signal(signals.get(), 1000);
+    facts.counts = pipeline.counts();
+    (void)write_status(options.directory, facts);
+    // The drain thread must be alive for the watchdog to be fed.
+    if (boot_now().ns - facts.counts.drained.ns < 10'000'000'000) ::sd_notify(0, "WATCHDOG=1");
+  }
+  ::sd_notify(0, "STOPPING=1");
+  // Under systemd a stop is mostly a restart: the programs stay and go on
+  // filling the rings for the next recorder. `alibi record --detach` ends that.
+  const bool keeps = options.keep_attached && ::getenv("INVOCATION_ID") != nullptr;
+  const Status done = pipeline.stop(stop_record(signal == SIGTERM ? "SIGTERM" : "SIGINT", pipeline.counts()));
+  if (options.keep_attached && !keeps) recording.probes->unpin();
+  std::error_code ignored;
+  std::filesystem::remove(options.directory / kStatusFile, ignored);
+  return done;
+}
+
+Result<std::vector<SensorState>> probe_sensors() {
+  if (auto ok = check_privileges(); !ok) return std::unexpected(ok.error());
+  Probes::Settings settings;
+  settings.process_ring_bytes = settings.network_ring_bytes = 1U << 20;
+  auto probes = Probes::load(settings);
+  if (!probes) return std::unexpected(probes.error());
+  return (*probes)->sensors();
+}
+
+namespace {
+
+/// Forks a child that waits for the pipe to close, then executes the command. Its errno
+/// comes back through the second pipe when that fails.
+struct Child {
+  pid_t pid = -1;
+  UniqueFd go;
+  UniqueFd failure;
+};
+
+Result<Child> fork_child(const std::vector<std::string>& command) {
+  int go[2];
+  int failure[2];
+  if (::pipe2(go, O_CLOEXEC) != 0 || ::pipe2(failure, O_CLOEXEC) != 0) return fail_errno(errno, "make a pipe");
+  std::vector<char*> argv;
+  for (const auto& arg : command) argv.push_back(const_cast<char*>(arg.c_str()));
+  argv.push_back(nullptr);
+  Child child;
+  child.pid = ::fork();
+  if (child.pid < 0) return fail_errno(errno, "fork");
+  if (child.pid == 0) {
+    char byte = 0;
+    ::close(go[1]);
+    (void)!::read(go[0], &byte, 1);  // until the parent closes its end
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::execvp(argv[0], argv.data());
+    const int error = errno;
+    (void)!::write(failure[1], &error, sizeof(error));
+    ::_exit(127);
+  }
+  ::close(go[0]);
+  ::close(failure[1]);
+  child.go = UniqueFd(go[1]);
+  child.failure = UniqueFd(failure[0]);
+  return child;
+}
+
+int exit_status_of(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+namespace {
+
+/// The command's wait status, once it and all its descendants have ended, or
+/// once somebody asked for the end a second time.
+int wait_for_all(pid_t child, int signal_fd, Pipeline& pipeline) {
+  constexpr int kPatienceMs = 20;
+  int status = 0;
+  bool has_ended = false;
+  bool was_asked = false;
+  while (!has_ended || pipeline.living_tracked() > 0) {
+    const int signal = wait_signal(signal_fd, kPatienceMs);
+    if (signal == SIGTERM || signal == SIGINT || signal == SIGQUIT) {
+      // A terminal sent SIGINT to the command as well; SIGTERM came to us alone.
+      if (was_asked) break;
+      was_asked = true;
+      if (signal == SIGTERM && !has_ended) ::kill(child, SIGTERM);
+    }
+    if (!has_ended) has_ended = ::waitpid(child, &status, WNOHANG) == child;
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<RunSummary> run(const Options& options, const std::vector<std::string>& command) {
+  if (command.empty()) return fail(Errc::Usage, "no command given");
+  const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGQUIT, SIGCHLD});
+  Recording recording;
+  if (auto ok = recording.open(options, Pipeline::Scope::TrackedOnly, false); !ok) return std::unexpected(ok.error());
+  Pipeline& pipeline = *recording.pipeline;
+  recording.tell_start(options);
+  const BootNs begin = boot_now();
+  pipeline.track_children_of(static_cast<std::uint32_t>(::getpid()));
+  pipeline.start(false);
+  auto child = fork_child(command);
+  if (!child) return std::unexpected(child.error());
+  child->go.reset();  // end of file, too, lets it go
+  int exec_error = 0;
+  const bool has_failed = ::read(child->failure.get(), &exec_error, sizeof(exec_error)) == sizeof(exec_error);
+
+  // The end of the command is on its way through the rings when waitpid returns.
+  std::this_thread::sleep_for(std::chrono::milliseconds(has_failed ? 0 : 100));
+  RunSummary summary;
+  summary.exit_status = exit_status_of(wait_for_all(child->pid, signals.get(), pipeline));
+  const double seconds = static_cast<double>(boot_now().ns - begin.ns) / 1e9;
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // connections that are closing
+  // What is open still is told as it stands.
+  const alibi_config all_now{kWakeBytes, 0, kUpdateAfterNs, static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
+  (void)recording.probes->configure(all_now);
+  const Status done = pipeline.stop(stop_record("command_ended", pipeline.counts()));
+  if (!done) return std::unexpected(done.error());
+  const Pipeline::Counts counts = pipeline.counts();
+  summary.records = counts.log.records;
+  summary.lost = counts.lost + counts.log.refused;
+  summary.processes = counts.processes;
+  summary.flows = counts.flows;
+  summary.seconds = seconds;
+  if (has_failed) return fail_errno(exec_error, fmt::format("cannot run {}", command[0]));
+  return summary;
+}
+
+}  // namespace alibi::recorder

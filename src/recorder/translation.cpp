@@ -1,0 +1,66 @@
+#include "recorder/translation.hpp"
+
+#include <string.h>
+
+namespace alibi::recorder {
+
+Translation::Translation(const Options& the_options, WallClock& the_clock)
+    : options(the_options), clock(the_clock) {
+  if (auto unified = CgroupPaths::open()) cgroups = std::move(*unified);
+  if (auto memory = CgroupPaths::open("memory")) cgroups_v1 = std::move(*memory);
+}
+
+event::Record Translation::make(event::Kind kind, BootNs boot, Process* process) {
+  event::Record record;
+  record.kind = kind;
+  record.boot = boot;
+  record.time = clock.at(boot);
+  if (process) {
+    record.process = process->key;
+    record.parent = process->parent;
+    record.user = process->user;
+    record.exe = process->exe;
+  }
+  return record;
+}
+
+event::Record Translation::make(event::Kind kind, const alibi_header& header, alibi_ring ring,
+                                Process* process) {
+  event::Record record = make(kind, BootNs{header.boot_ns}, process);
+  record.source = {ring == ALIBI_RING_PROCESS ? 'p' : 'n', header.cpu, header.seq};
+  return record;
+}
+
+void Translation::emit(event::Record&& record, Process* process) {
+  if (tracked_only && !(process && process->is_tracked)) return;
+  emit_in_scope(std::move(record), process);
+}
+
+void Translation::emit_in_scope(event::Record&& record, Process* process) {
+  if (process && process->ended.ns != 0 && record.kind != event::Kind::Exit)
+    process->has_record_after_end = true;
+  out.push_back(std::move(record));
+}
+
+std::string Translation::cgroup_path(std::uint64_t unified_id, std::uint64_t memory_id) {
+  std::string path = cgroups ? cgroups->path(unified_id) : "";
+  if ((path.empty() || path == "/") && memory_id != 0 && cgroups_v1) path = cgroups_v1->path(memory_id);
+  return path;
+}
+
+Process* Translation::known(const alibi_process_key& key) {
+  if (key.tgid == 0) return nullptr;
+  Process& process = processes.add(key_of(key));
+  if (process.user.empty()) {
+    process.uid = key.uid;
+    process.user = users.name(key.uid, boot_now());
+  }
+  return &process;
+}
+
+std::string errno_name(int error) {
+  const char* name = ::strerrorname_np(error);
+  return name ? name : std::to_string(error);
+}
+
+}  // namespace alibi::recorder
