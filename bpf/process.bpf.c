@@ -81,12 +81,11 @@ static __always_inline void append_args(struct exec_scratch *s, struct mm_struct
   struct alibi_exec *e = &s->record;
   u64 start = BPF_CORE_READ(mm, arg_start);
   u64 total = BPF_CORE_READ(mm, arg_end) - start;
-  u32 n = total;
-  if (total > ALIBI_ARGS_BYTES_MAX) {
-    n = ALIBI_ARGS_BYTES_MAX;
-    *flags |= ALIBI_EXEC_ARGS_CUT;
-  }
+  if (total > ALIBI_ARGS_BYTES_MAX) *flags |= ALIBI_EXEC_ARGS_CUT;
   e->args_total_bytes = total;
+  u32 n = total < ALIBI_ARGS_BYTES_MAX ? total : ALIBI_ARGS_BYTES_MAX;
+  barrier_var(n); /* else the bound is checked on another register than is used */
+  if (n > ALIBI_ARGS_BYTES_MAX) n = ALIBI_ARGS_BYTES_MAX;
   if (bpf_probe_read_user(s->tail, n, (void *)start)) {
     *flags |= ALIBI_EXEC_ARGS_UNREAD;
     n = 0;
