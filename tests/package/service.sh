@@ -34,10 +34,20 @@ ExecStopPost=/bin/systemctl --no-block poweroff
 [Install]
 WantedBy=graphical.target
 UNIT
+# systemd mounts this one itself, but not in containers.
+cat >"$root/etc/systemd/system/sys-fs-bpf.mount" <<'UNIT'
+[Unit]
+DefaultDependencies=no
+[Mount]
+What=bpf
+Where=/sys/fs/bpf
+Type=bpf
+UNIT
 inside systemctl enable -q judge.service
 ln -sf /lib/systemd/system/graphical.target "$root/etc/systemd/system/default.target"
 
 # A container of its own: its /sys/fs/bpf and its processes are not this machine's.
+export SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 timeout 300 systemd-nspawn --quiet --register=no --keep-unit --capability=all --private-network \
   --system-call-filter='bpf perf_event_open' -D "$root" -b >"$scratch/console" 2>&1 ||
   { tail -n 30 "$scratch/console"; echo "the container did not end well"; cat "$root/verdict" || true; exit 1; }
