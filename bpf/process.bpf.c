@@ -182,7 +182,9 @@ int BPF_PROG(al_exit, struct task_struct *task) {
 SEC("tp_btf/signal_generate")
 int BPF_PROG(al_signal, int sig, struct kernel_siginfo *info, struct task_struct *target) {
   struct alibi_config *c = config();
-  if (!c || !c->recorder_tgid || (u32)BPF_CORE_READ(target, tgid) != c->recorder_tgid) return 0;
+  enum { SIGCHLD_ = 17 }; /* of our own children: no news */
+  if (!c || !c->recorder_tgid || sig == SIGCHLD_) return 0;
+  if ((u32)BPF_CORE_READ(target, tgid) != c->recorder_tgid) return 0;
   struct alibi_signal r;
   __builtin_memset(&r, 0, sizeof(r));
   key_of_current(&r.header.process);

@@ -61,6 +61,10 @@ static __always_inline u32 append_path(struct exec_scratch *s, struct dentry *d,
   return s->offset - start;
 }
 
+/* From 6.13 on the top bit of i_ctime_nsec says that somebody looked
+ * (I_CTIME_QUERIED, fs/inode.c); nanoseconds never need it. */
+#define CTIME_QUERIED 0x80000000u
+
 #define INODE_TIME(inode, name)                                                              \
   ({                                                                                         \
     u64 ns_ = 0;                                                                             \
@@ -68,7 +72,7 @@ static __always_inline u32 append_path(struct exec_scratch *s, struct dentry *d,
     struct inode___old *old_ = (void *)(inode);                                              \
     if (bpf_core_field_exists((inode)->i_##name##_sec))                                      \
       ns_ = BPF_CORE_READ(inode, i_##name##_sec) * 1000000000ull +                           \
-            BPF_CORE_READ(inode, i_##name##_nsec);                                           \
+            (BPF_CORE_READ(inode, i_##name##_nsec) & ~CTIME_QUERIED);                        \
     else if (bpf_core_field_exists(v66_->__i_##name))                                        \
       ns_ = BPF_CORE_READ(v66_, __i_##name.tv_sec) * 1000000000ull +                         \
             BPF_CORE_READ(v66_, __i_##name.tv_nsec);                                         \

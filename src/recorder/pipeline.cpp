@@ -149,12 +149,31 @@ void Pipeline::track_children_of(std::uint32_t pid) {
   shared_.track_children_of = pid;
 }
 
+void Pipeline::put_in_scope(std::vector<std::uint32_t> pids) {
+  const std::lock_guard lock(state_mutex_);
+  shared_.pids_in_scope = std::move(pids);
+}
+
+void Pipeline::watch(bool is_watched) {
+  const std::lock_guard lock(state_mutex_);
+  is_watched_ = is_watched;
+  watched_.clear();
+}
+
+std::vector<Record> Pipeline::watched() {
+  const std::lock_guard lock(state_mutex_);
+  return watched_;
+}
+
 std::size_t Pipeline::living_tracked() {
   const std::lock_guard lock(state_mutex_);
   return shared_.processes.living_tracked();
 }
 
 void Pipeline::start(bool begin_snapshot) {
+  // Written here, so that the first segment begins before there is a process
+  // to carry into it.
+  store(make_batch());
   store_thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "alibi-store");
     store_loop();
@@ -371,6 +390,8 @@ Batch Pipeline::make_batch() {
   batch.records = std::exchange(shared_.out, {});
   batch.ends = std::exchange(ends_, {});
   batch.forgotten = std::exchange(forgotten_, {});
+  if (is_watched_)
+    for (const Record& record : batch.records) watched_.push_back(record);
   batch.process_position = process_ring_->cursor();
   batch.network_position = network_ring_->cursor();
   // CPUs and rings come one after the other; the log tells one story.

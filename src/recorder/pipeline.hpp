@@ -54,7 +54,13 @@ class Pipeline {
 
   /// Puts what this process forks from now on, and all descendants, in scope.
   void track_children_of(std::uint32_t pid);
+  /// Records about processes with these pids that exist already are in scope.
+  void put_in_scope(std::vector<std::uint32_t> pids);
   [[nodiscard]] std::size_t living_tracked();
+
+  /// While watched, copies of all records are kept for the self-test. Short.
+  void watch(bool is_watched);
+  [[nodiscard]] std::vector<event::Record> watched();
 
   struct Counts {
     store::Totals log;
@@ -124,6 +130,8 @@ class Pipeline {
   BootNs drained_;
   std::uint64_t recursion_misses_ = 0;
   bool wants_walk_ = false;
+  bool is_watched_ = false;
+  std::vector<event::Record> watched_;
 
   std::unique_ptr<RingReader> process_ring_;
   std::unique_ptr<RingReader> network_ring_;

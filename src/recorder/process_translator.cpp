@@ -252,7 +252,10 @@ bool ProcessTranslator::on_task(const alibi_task& task) {
   if (!cgroup.empty() && cgroup != "/") add(record, "cgroup", cgroup);
   if (!process->container.empty()) add(record, "container", process->container);
   if (process->is_kernel_thread) add(record, "flags", "kernel_thread");
-  shared_.emit(std::move(record), process);
+  if (std::ranges::find(shared_.pids_in_scope, process->key.pid) != shared_.pids_in_scope.end())
+    shared_.emit_in_scope(std::move(record), process);
+  else
+    shared_.emit(std::move(record), process);
   return true;
 }
 

@@ -19,6 +19,8 @@
 #include "recorder/pipeline.hpp"
 #include "recorder/privileges.hpp"
 #include "recorder/probes.hpp"
+#include "recorder/self_check.hpp"
+#include "recorder/snapshot_proc.hpp"
 #include "recorder/status_file.hpp"
 
 namespace alibi::recorder {
@@ -162,6 +164,8 @@ Status record(const Options& options) {
   facts.counts = pipeline.counts();
   (void)write_status(options.directory, facts);
   ::sd_notify(0, "READY=1\nSTATUS=recording");
+  check_sensors(pipeline, facts.sensors);
+  (void)write_status(options.directory, facts);
   int signal = 0;
   while (signal != SIGTERM && signal != SIGINT) {
     signal = wait_signal(signals.get(), 1000);
@@ -237,6 +241,19 @@ int exit_status_of(int status) {
 
 namespace {
 
+/// Ourselves and our parents up to init: the ancestors of the command.
+std::vector<std::uint32_t> own_line() {
+  constexpr std::size_t kDepthMax = 64;
+  std::vector<std::uint32_t> pids;
+  auto pid = static_cast<std::uint32_t>(::getpid());
+  while (pid != 0 && pids.size() < kDepthMax) {
+    pids.push_back(pid);
+    const auto process = read_process(pid);
+    pid = process ? process->parent_pid : 0;
+  }
+  return pids;
+}
+
 /// The command's wait status, once it and all its descendants have ended, or
 /// once somebody asked for the end a second time.
 int wait_for_all(pid_t child, int signal_fd, Pipeline& pipeline) {
@@ -268,7 +285,8 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   recording.tell_start(options);
   const BootNs begin = boot_now();
   pipeline.track_children_of(static_cast<std::uint32_t>(::getpid()));
-  pipeline.start(false);
+  pipeline.put_in_scope(own_line());
+  pipeline.start(true);
   auto child = fork_child(command);
   if (!child) return std::unexpected(child.error());
   child->go.reset();  // end of file, too, lets it go

@@ -30,6 +30,7 @@ struct Translation {
   UserNames users;
   bool tracked_only = false;    ///< `alibi run`: only the command and its descendants
   std::uint32_t track_children_of = 0;  ///< with tracked_only: the process that forks the command
+  std::vector<std::uint32_t> pids_in_scope;  ///< with tracked_only: ancestors of the command
   bool can_see_users = true;    ///< the sensor socket_use works
   std::vector<event::Record> out;
 

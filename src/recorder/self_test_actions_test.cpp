@@ -1,4 +1,4 @@
-#include "recorder/self_test.hpp"
+#include "recorder/self_test_actions.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
