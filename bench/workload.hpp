@@ -1,0 +1,40 @@
+#pragma once
+// Records as a busy machine makes them, without a machine: process lives (fork,
+// exec, libraries, a name looked up, a connection, exit) of some hundred
+// programs, users and hosts. The same seed gives the same records.
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "event/record.hpp"
+
+namespace alibi::bench {
+
+class Workload {
+ public:
+  explicit Workload(std::uint64_t seed) : random_(seed) {}
+
+  /// The records of one process's life, in order.
+  [[nodiscard]] std::vector<event::Record> next_life();
+  /// At least `count` records, of whole lives.
+  [[nodiscard]] std::vector<event::Record> take(std::size_t count);
+
+ private:
+  struct Life;
+  [[nodiscard]] std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+  event::Record start_record(event::Kind kind, const Life& life, char ring);
+  void add_libraries(const Life& life, std::vector<event::Record>& records);
+  void add_lookup(const Life& life, const std::string& host, std::vector<event::Record>& records);
+  void add_flow(const Life& life, const std::string& host, std::vector<event::Record>& records);
+
+  std::mt19937_64 random_;
+  std::uint64_t boot_ns_ = 81'000'000'000;
+  std::uint32_t next_pid_ = 1000;
+  std::uint64_t process_ring_ = 0;
+  std::uint64_t network_ring_ = 0;
+  std::uint64_t cookie_ = 0x1000;
+};
+
+}  // namespace alibi::bench
