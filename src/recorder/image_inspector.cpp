@@ -1,12 +1,14 @@
 #include "recorder/image_inspector.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
@@ -70,6 +72,12 @@ bool is_host_file(const ImageExec& exec, int image) {
   if (::stat(exec.path.c_str(), &by_path) != 0) return false;
   const auto opened = identity_of_fd(image);
   return opened && opened->device == by_path.st_dev && opened->inode == by_path.st_ino;
+}
+
+void become_normal(pid_t thread) {
+  const sched_param none{};
+  ::sched_setscheduler(thread, SCHED_OTHER, &none);
+  ::syscall(SYS_ioprio_set, kIoprioWhoProcess, thread, 0);
 }
 
 void become_idle() {
@@ -142,6 +150,7 @@ struct ImageInspector::Shared {
 
   void hash_images() {
     become_idle();
+    hasher_id = ::gettid();
     while (auto opened = images.pop()) {
       ImageResult result = inspect(*opened);
       if (!results.push(result)) return;
@@ -176,7 +185,8 @@ struct ImageInspector::Shared {
   }
 
   std::atomic<bool> should_stop = false;
-  PackageIndex packages;  // hasher only
+  std::atomic<pid_t> hasher_id = 0;  // 0: not running yet
+  PackageIndex packages;             // hasher only
   UniqueFd ready;
   Handoff<ImageExec, kQueuedExecs> execs;
   Handoff<OpenedImage, kQueuedImages> images;
@@ -211,6 +221,7 @@ struct ImageInspector::Seen {
 
   std::size_t limit;
   std::uint64_t overflows = 0;
+  std::size_t pending = 0;
   std::list<FileIdentity> order;  // least recently executed first
   std::unordered_map<FileIdentity, std::list<FileIdentity>::iterator> places;
 };
@@ -239,7 +250,10 @@ Result<ImageInspector> ImageInspector::start(Limits limits) {
 ImageInspector::Submitted ImageInspector::submit(const ImageExec& exec) {
   if (!seen_->add(exec.identity)) return Submitted::Known;
   ImageExec copy = exec;
-  if (shared_->execs.try_push(copy)) return Submitted::Queued;
+  if (shared_->execs.try_push(copy)) {
+    ++seen_->pending;
+    return Submitted::Queued;
+  }
   seen_->remove(exec.identity);
   ++seen_->overflows;
   return Submitted::Overflown;
@@ -255,6 +269,27 @@ std::vector<ImageResult> ImageInspector::take_results() {
     if (result->status != ImageStatus::Hashed)
       seen_->remove(result->exec.identity);  // the next exec tries again
     taken.push_back(std::move(*result));
+    --seen_->pending;
+  }
+  return taken;
+}
+
+std::size_t ImageInspector::pending() const { return seen_->pending; }
+
+std::vector<ImageResult> ImageInspector::finish(std::chrono::milliseconds limit) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + limit;
+  std::vector<ImageResult> taken = take_results();
+  while (seen_->pending > 0) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    if (left.count() <= 0) break;
+    if (const pid_t hasher = shared_->hasher_id; hasher != 0) become_normal(hasher);
+    // The hasher may still be starting: look again soon.
+    constexpr std::chrono::milliseconds kLookAgain{20};
+    pollfd ready{poll_fd(), POLLIN, 0};
+    ::poll(&ready, 1, static_cast<int>(std::min(left, kLookAgain).count()));
+    for (ImageResult& result : take_results())
+      taken.push_back(std::move(result));
   }
   return taken;
 }

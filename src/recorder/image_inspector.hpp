@@ -15,6 +15,8 @@
 // block on a remote file system; what does not fit into the queue meanwhile is
 // refused and counted.
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -78,6 +80,13 @@ class ImageInspector {
   /// Readable when results wait.
   [[nodiscard]] int poll_fd() const;
   [[nodiscard]] std::vector<ImageResult> take_results();
+
+  /// Queued, and not yet taken.
+  [[nodiscard]] std::size_t pending() const;
+
+  /// For the end of a recording: hashes at normal priority from now on and waits
+  /// until nothing is pending, at most `limit`. What pending() then still says is lost.
+  [[nodiscard]] std::vector<ImageResult> finish(std::chrono::milliseconds limit);
 
   /// How often submit answered Overflown.
   [[nodiscard]] std::uint64_t overflows() const;

@@ -227,6 +227,37 @@ TEST_F(Images, EverySubmissionIsAnsweredOrCounted) {
   EXPECT_EQ(answered, queued);
 }
 
+TEST_F(Images, FinishWaitsForWhatIsPending) {
+  ImageInspector inspector = start();
+  std::size_t queued = 0;
+  for (int i = 0; i < 20; ++i) {
+    const fs::path file = sleeper();
+    if (inspector.submit({{0, 4'000'000}, identity_at(file), file.string()}) ==
+        ImageInspector::Submitted::Queued) {
+      ++queued;
+    }
+  }
+  EXPECT_EQ(queued, 20U);
+  EXPECT_EQ(inspector.pending(), queued);
+  const auto results = inspector.finish(std::chrono::seconds(20));
+  EXPECT_EQ(results.size(), queued);
+  for (const ImageResult& result : results)
+    EXPECT_EQ(result.status, ImageStatus::Hashed);
+  EXPECT_EQ(inspector.pending(), 0U);
+  EXPECT_TRUE(inspector.finish(std::chrono::seconds(20)).empty())
+      << "and does not wait for nothing";
+}
+
+TEST_F(Images, FinishGivesUpInTime) {
+  ImageInspector inspector = start();
+  const fs::path large = directory_ / "large";
+  std::ofstream(large).close();
+  fs::resize_file(large, 3ULL << 30);  // a hole: seconds of hashing
+  inspector.submit({{0, 4'000'000}, identity_at(large), large.string()});
+  EXPECT_TRUE(inspector.finish(std::chrono::milliseconds(50)).empty());
+  EXPECT_EQ(inspector.pending(), 1U);
+}
+
 TEST_F(Images, StopsWithWorkWaiting) {
   ImageInspector inspector = start();
   for (std::uint64_t i = 0; i < 5000; ++i)
