@@ -17,7 +17,7 @@ inside() { MOUNTS="proc dev" "$tests/debian_root/enter" "$root" env DEBIAN_FRONT
 
 package=$(find "$source_tree/build/package" -maxdepth 1 -name 'alibi_[0-9]*.deb')
 echo "-- lintian"
-lintian --no-tag-display-limit --fail-on error,warning "$package"
+lintian --tag-display-limit 0 --fail-on error,warning "$package"
 
 "$tests/debian_root/make" "$root" || exit $?
 cp "$package" "$root/alibi.deb"
