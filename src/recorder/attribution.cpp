@@ -8,7 +8,8 @@ namespace {
 using event::Grade;
 
 const SocketUser& busiest(const std::vector<SocketUser>& users) {
-  return *std::ranges::max_element(users, {}, [](const SocketUser& u) { return u.bytes_out + u.bytes_in; });
+  return *std::ranges::max_element(users, {},
+                                   [](const SocketUser& u) { return u.bytes_out + u.bytes_in; });
 }
 
 /// The users that moved bytes; where nobody did, all of them.

@@ -25,11 +25,11 @@ struct SocketFacts {
   enum class Role : std::uint8_t { Unknown, Client, Server, Datagram };
   Role role = Role::Unknown;
   std::optional<event::ProcessKey> creator;  ///< connected, listened or made the socket
-  std::vector<SocketUser> users;             ///< seen doing I/O on it (Datagram: sending to this remote)
+  std::vector<SocketUser> users;  ///< seen doing I/O on it (Datagram: sending to this remote)
   std::vector<event::ProcessKey> other_users;  ///< Datagram: others seen using the socket
-  std::vector<event::ProcessKey> holders;    ///< had a descriptor when tables were walked
-  bool has_more_users = false;               ///< the list of users is not complete
-  bool can_see_users = true;                 ///< the sensor for users works
+  std::vector<event::ProcessKey> holders;      ///< had a descriptor when tables were walked
+  bool has_more_users = false;                 ///< the list of users is not complete
+  bool can_see_users = true;                   ///< the sensor for users works
 };
 
 struct Attribution {

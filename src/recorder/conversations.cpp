@@ -34,14 +34,16 @@ Result<std::vector<Entry>> read_table(int map_fd) {
   std::uint32_t* from = nullptr;
   for (;;) {
     std::uint32_t count = static_cast<std::uint32_t>(keys.size());
-    const int error = -::bpf_map_lookup_batch(map_fd, from, &position, keys.data(), values.data(), &count, nullptr);
+    const int error = -::bpf_map_lookup_batch(map_fd, from, &position, keys.data(), values.data(),
+                                              &count, nullptr);
     if (error == ENOSPC) {  // one bucket holds more than fits
       keys.resize(keys.size() * 2);
       values.resize(keys.size());
       continue;
     }
     if (error != 0 && error != ENOENT) return fail_errno(error, "read conversations");
-    for (std::uint32_t i = 0; i < count; ++i) all.push_back({keys[i], values[i]});
+    for (std::uint32_t i = 0; i < count; ++i)
+      all.push_back({keys[i], values[i]});
     if (error == ENOENT) return all;
     from = &position;
   }
@@ -49,7 +51,8 @@ Result<std::vector<Entry>> read_table(int map_fd) {
 
 }  // namespace
 
-Conversations::State& Conversations::state_of(const alibi_conversation_key& key, const alibi_conversation& value) {
+Conversations::State& Conversations::state_of(const alibi_conversation_key& key,
+                                              const alibi_conversation& value) {
   auto [place, is_new] = states_.try_emplace(bytes_of(key));
   if (is_new && !restored_.empty()) {
     alibi_tuple tuple{};
@@ -57,14 +60,15 @@ Conversations::State& Conversations::state_of(const alibi_conversation_key& key,
     tuple.remote_port = key.remote_port;
     tuple.family = key.family;
     tuple.protocol = key.protocol;
-    const auto told = restored_.find(text_key(fmt::format("{:x}@{}", key.cookie, value.net_ns), remote_of(tuple),
-                                              std::to_string(key.protocol)));
+    const auto told = restored_.find(text_key(fmt::format("{:x}@{}", key.cookie, value.net_ns),
+                                              remote_of(tuple), std::to_string(key.protocol)));
     if (told != restored_.end()) place->second = told->second;
   }
   return place->second;
 }
 
-Result<std::vector<ConversationEnd>> Conversations::sweep(BootNs now, std::span<const std::uint64_t> released,
+Result<std::vector<ConversationEnd>> Conversations::sweep(BootNs now,
+                                                          std::span<const std::uint64_t> released,
                                                           bool end_all, const Visit& visit) {
   using Moment = NetworkTranslator::Moment;
   auto table = read_table(map_fd_);
@@ -103,7 +107,8 @@ Result<std::vector<ConversationEnd>> Conversations::sweep(BootNs now, std::span<
 void Conversations::commit(std::span<const ConversationEnd> ends) const {
   for (const ConversationEnd& end : ends) {
     alibi_conversation value{};
-    if (::bpf_map_lookup_elem(map_fd_, &end.key, &value) != 0 || value.last_ns != end.last_ns) continue;
+    if (::bpf_map_lookup_elem(map_fd_, &end.key, &value) != 0 || value.last_ns != end.last_ns)
+      continue;
     // 5.14 can look and delete at once; before, a packet between the two calls
     // is missing from the counts of this conversation.
     if (::bpf_map_lookup_and_delete_elem(map_fd_, &end.key, &value) != 0) {
@@ -117,9 +122,13 @@ void Conversations::commit(std::span<const ConversationEnd> ends) const {
 void Conversations::restore(const event::Record& record) {
   using event::Kind;
   if (record.proto == "tcp" || !record.remote) return;
-  if (record.kind != Kind::FlowOpen && record.kind != Kind::FlowUpdate && record.kind != Kind::FlowClose) return;
-  const std::string_view number = record.proto == "udp" ? "17" : record.proto == "icmp" ? "1"
-                                  : record.proto == "icmp6" ? "58" : std::string_view(record.proto);
+  if (record.kind != Kind::FlowOpen && record.kind != Kind::FlowUpdate &&
+      record.kind != Kind::FlowClose)
+    return;
+  const std::string_view number = record.proto == "udp"     ? "17"
+                                  : record.proto == "icmp"  ? "1"
+                                  : record.proto == "icmp6" ? "58"
+                                                            : std::string_view(record.proto);
   State& state = restored_[text_key(record.flow, *record.remote, number)];
   if (record.kind == Kind::FlowClose) {
     state.end_told_ns = record.boot.ns;

@@ -57,9 +57,9 @@ class Conversations {
  private:
   struct State {
     bool is_open_told = false;
-    std::uint64_t told_ns = 0;       ///< when an open or update was told
+    std::uint64_t told_ns = 0;  ///< when an open or update was told
     std::uint64_t told_packets = 0;
-    std::uint64_t end_told_ns = 0;   ///< last_ns of the end that was told; 0: none
+    std::uint64_t end_told_ns = 0;  ///< last_ns of the end that was told; 0: none
     std::uint64_t sweep = 0;
   };
 
@@ -68,7 +68,7 @@ class Conversations {
   int map_fd_;
   Times times_;
   std::uint64_t sweeps_ = 0;
-  std::unordered_map<std::string, State> states_;  // key bytes -> state
+  std::unordered_map<std::string, State> states_;    // key bytes -> state
   std::unordered_map<std::string, State> restored_;  // flow|remote|proto -> state
 };
 

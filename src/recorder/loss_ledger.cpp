@@ -8,7 +8,7 @@ namespace alibi::recorder {
 namespace {
 
 constexpr const char* kKindNames[ALIBI_RECORD_KINDS] = {
-    "none",  "fork", "exec",   "exec_fail",  "exit",       "signal", "kernel_module", "mount",
+    "none",    "fork", "exec",   "exec_fail",  "exit",       "signal", "kernel_module", "mount",
     "process", "flow", "socket", "socket_use", "socket_end", "holder", "connect_fail",  "dns"};
 
 std::uint64_t number_of(std::string_view text) {
@@ -34,21 +34,26 @@ void LossLedger::restore(const event::Record& record) {
     const auto slash = item.find('/');
     const auto equals = item.find('=');
     if (slash < equals && equals != std::string_view::npos)
-      raise(item.substr(0, slash), item.substr(slash + 1, equals - slash - 1), number_of(item.substr(equals + 1)));
+      raise(item.substr(0, slash), item.substr(slash + 1, equals - slash - 1),
+            number_of(item.substr(equals + 1)));
   }
 }
 
 std::string LossLedger::totals_text() const {
   std::string text;
   for (const auto& [name, line] : lines_)
-    if (line.told) text += fmt::format("{}{}/{}={}", text.empty() ? "" : ",", name.first, name.second, line.told);
+    if (line.told)
+      text +=
+          fmt::format("{}{}/{}={}", text.empty() ? "" : ",", name.first, name.second, line.told);
   return text;
 }
 
-void LossLedger::observe(std::string_view reason, std::string_view what, std::uint64_t total, BootNs now) {
+void LossLedger::observe(std::string_view reason, std::string_view what, std::uint64_t total,
+                         BootNs now) {
   Line& line = lines_[{std::string(reason), std::string(what)}];
   if (total > line.told) {
-    fresh_.push_back({std::string(reason), std::string(what), total - line.told, total, line.checked, now});
+    fresh_.push_back(
+        {std::string(reason), std::string(what), total - line.told, total, line.checked, now});
     line.told = total;
   }
   line.checked = now;
@@ -58,19 +63,22 @@ void LossLedger::observe(const std::vector<alibi_counters>& counters, BootNs now
   alibi_counters sum{};
   for (const auto& cpu : counters) {
     for (std::size_t ring = 0; ring < ALIBI_RINGS; ++ring)
-      for (std::size_t kind = 0; kind < ALIBI_RECORD_KINDS; ++kind) sum.lost[ring][kind] += cpu.lost[ring][kind];
+      for (std::size_t kind = 0; kind < ALIBI_RECORD_KINDS; ++kind)
+        sum.lost[ring][kind] += cpu.lost[ring][kind];
     sum.conversations_refused += cpu.conversations_refused;
     sum.states_refused += cpu.states_refused;
   }
   for (std::size_t kind = 0; kind < ALIBI_RECORD_KINDS; ++kind)
-    observe("ring_full", kKindNames[kind], sum.lost[ALIBI_RING_PROCESS][kind] + sum.lost[ALIBI_RING_NETWORK][kind], now);
+    observe("ring_full", kKindNames[kind],
+            sum.lost[ALIBI_RING_PROCESS][kind] + sum.lost[ALIBI_RING_NETWORK][kind], now);
   observe("conversation_table_full", "packet", sum.conversations_refused, now);
   observe("no_socket_state", "socket", sum.states_refused, now);
 }
 
 std::uint64_t LossLedger::total() const {
   std::uint64_t sum = 0;
-  for (const auto& [name, line] : lines_) sum += line.told;
+  for (const auto& [name, line] : lines_)
+    sum += line.told;
   return sum;
 }
 

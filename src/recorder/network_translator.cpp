@@ -78,7 +78,8 @@ std::string live_result(const alibi_flow& flow) {
 
 std::string join(const std::vector<event::ProcessKey>& keys) {
   std::string text;
-  for (const auto& key : keys) text += (text.empty() ? "" : ",") + to_text(key);
+  for (const auto& key : keys)
+    text += (text.empty() ? "" : ",") + to_text(key);
   return text;
 }
 
@@ -111,9 +112,11 @@ SocketFacts NetworkTranslator::facts_of(const alibi_flow& flow) {
   if (flow.role == ALIBI_ROLE_CLIENT) facts.role = SocketFacts::Role::Client;
   if (flow.role == ALIBI_ROLE_SERVER) facts.role = SocketFacts::Role::Server;
   if (Process* creator = shared_.known(flow.header.process)) facts.creator = creator->key;
-  for (const auto& user : std::span(flow.users).first(std::min<std::size_t>(flow.user_count, ALIBI_USERS_MAX))) {
+  for (const auto& user :
+       std::span(flow.users).first(std::min<std::size_t>(flow.user_count, ALIBI_USERS_MAX))) {
     Process* process = shared_.known({user.start_boot_ns, user.tgid, user.uid});
-    if (process) facts.users.push_back({process->key, how_name(user.how), user.bytes_out, user.bytes_in});
+    if (process)
+      facts.users.push_back({process->key, how_name(user.how), user.bytes_out, user.bytes_in});
   }
   facts.has_more_users = flow.flags & ALIBI_FLOW_MORE_USERS;
   facts.can_see_users = shared_.can_see_users;
@@ -131,8 +134,10 @@ Record NetworkTranslator::flow_record(Kind kind, BootNs boot, const SocketFacts&
   return record;
 }
 
-void NetworkTranslator::describe_people(Record& record, const SocketFacts& facts, const Attribution& found) {
-  if (facts.creator && facts.creator != found.process) add(record, "creator", to_text(*facts.creator));
+void NetworkTranslator::describe_people(Record& record, const SocketFacts& facts,
+                                        const Attribution& found) {
+  if (facts.creator && facts.creator != found.process)
+    add(record, "creator", to_text(*facts.creator));
   const bool users_tell_more = facts.users.size() > 1 || facts.has_more_users ||
                                (facts.users.size() == 1 && facts.users[0].key != facts.creator);
   if (users_tell_more) {
@@ -151,22 +156,28 @@ void NetworkTranslator::describe_people(Record& record, const SocketFacts& facts
 void NetworkTranslator::name_flow(Record& record) {
   if (record.direction == Direction::In || !record.remote || !record.process) return;
   const Process* process = shared_.processes.find(*record.process);
-  const auto ancestors = process ? shared_.processes.ancestors(*process) : std::vector<event::ProcessKey>{};
-  const auto hit = shared_.names.lookup(*record.process, ancestors, record.remote->address, record.boot);
+  const auto ancestors =
+      process ? shared_.processes.ancestors(*process) : std::vector<event::ProcessKey>{};
+  const auto hit =
+      shared_.names.lookup(*record.process, ancestors, record.remote->address, record.boot);
   if (!hit) return;
   record.name = hit->name;
   if (hit->source != NameSource::OwnAnswer) add(record, "name_from", describe(*hit));
   if (!hit->also.empty()) {
     std::string also;
-    for (const auto& name : hit->also) also += (also.empty() ? "" : ",") + name;
+    for (const auto& name : hit->also)
+      also += (also.empty() ? "" : ",") + name;
     add(record, "name_also", std::move(also));
   }
 }
 
 bool NetworkTranslator::on_flow(const alibi_flow& flow) {
-  if (flow.moment == ALIBI_FLOW_LISTEN || flow.moment == ALIBI_FLOW_LISTEN_END) return on_listen(flow);
+  if (flow.moment == ALIBI_FLOW_LISTEN || flow.moment == ALIBI_FLOW_LISTEN_END)
+    return on_listen(flow);
   const bool is_end = flow.moment == ALIBI_FLOW_CLOSE;
-  const Kind kind = is_end ? Kind::FlowClose : flow.moment == ALIBI_FLOW_OPEN ? Kind::FlowOpen : Kind::FlowUpdate;
+  const Kind kind = is_end                           ? Kind::FlowClose
+                    : flow.moment == ALIBI_FLOW_OPEN ? Kind::FlowOpen
+                                                     : Kind::FlowUpdate;
   // A socket that was never anything else than closed (bound, then closed).
   if (is_end && flow.tuple.remote_port == 0 && flow.created_ns == 0) return true;
   const SocketFacts facts = facts_of(flow);
@@ -180,14 +191,17 @@ bool NetworkTranslator::on_flow(const alibi_flow& flow) {
   record.bytes_out = flow.bytes_out;
   record.bytes_in = flow.bytes_in;
   record.result = is_end ? end_result(flow) : live_result(flow);
-  if (flow.role == ALIBI_ROLE_CLIENT) record.direction = Direction::Out;
-  else if (flow.role == ALIBI_ROLE_SERVER) record.direction = Direction::In;
+  if (flow.role == ALIBI_ROLE_CLIENT)
+    record.direction = Direction::Out;
+  else if (flow.role == ALIBI_ROLE_SERVER)
+    record.direction = Direction::In;
   else {
     const bool is_in = shared_.sockets.is_listening(flow.net_ns, flow.tuple.local_port);
     record.direction = is_in ? Direction::In : Direction::Out;
     add(record, "direction_by", "listening_ports");
   }
-  if (flow.created_ns && !(flow.role == ALIBI_ROLE_UNKNOWN)) add(record, "started_ns", flow.created_ns);
+  if (flow.created_ns && !(flow.role == ALIBI_ROLE_UNKNOWN))
+    add(record, "started_ns", flow.created_ns);
   if (was_established(flow)) add(record, "established_ns", flow.established_ns);
   if (is_end) add(record, "ended_ns", flow.header.boot_ns);
   if (flow.role == ALIBI_ROLE_UNKNOWN) add(record, "seen_since_ns", flow.created_ns);
@@ -235,7 +249,10 @@ bool NetworkTranslator::on_socket(const alibi_socket& socket) {
   record.result = "opened";
   record.grade = Grade::Proven;
   record.via = "socket";
-  add(record, "family", socket.family == AF_PACKET ? "packet" : socket.family == AF_INET6 ? "inet6" : "inet");
+  add(record, "family",
+      socket.family == AF_PACKET  ? "packet"
+      : socket.family == AF_INET6 ? "inet6"
+                                  : "inet");
   add(record, "type", socket.type == SOCK_RAW ? "raw" : "dgram");
   add(record, "protocol", socket.protocol);
   add(record, "netns", socket.net_ns);
@@ -284,7 +301,8 @@ bool NetworkTranslator::on_holder(const alibi_holder& holder) {
   const bool is_listener = is_tcp && holder.state == TCP_LISTEN;
   if (is_listener) shared_.sockets.add_listener(holder.net_ns, holder.tuple.local_port);
   if (!holder.is_old_socket || (is_tcp && !is_listener)) return true;
-  Record record = shared_.make(is_listener ? Kind::Listen : Kind::Socket, holder.header, ALIBI_RING_NETWORK, process);
+  Record record = shared_.make(is_listener ? Kind::Listen : Kind::Socket, holder.header,
+                               ALIBI_RING_NETWORK, process);
   record.flow = flow_id(holder.cookie, holder.net_ns);
   record.proto = protocol_name(holder.tuple.family, holder.tuple.protocol);
   if (holder.tuple.family != AF_PACKET) record.local = local_of(holder.tuple);
@@ -323,22 +341,27 @@ bool NetworkTranslator::on_connect_fail(const alibi_connect_fail& failure) {
 
 bool NetworkTranslator::on_dns(const DnsView& dns) {
   const bool is_tcp = dns.fixed->tuple.protocol == IPPROTO_TCP;
-  const auto message = decode_dns_message(dns.payload, is_tcp ? DnsTransport::Tcp : DnsTransport::Udp);
+  const auto message =
+      decode_dns_message(dns.payload, is_tcp ? DnsTransport::Tcp : DnsTransport::Udp);
   if (!message && is_tcp) return true;  // a later segment of a message, or no DNS at all
   Process* process = shared_.known(dns.fixed->header.process);
   const bool is_answer = message ? message->is_answer : dns.fixed->is_answer != 0;
   if (message && is_answer && process)
     for (const auto& named : named_addresses(*message))
-      shared_.names.remember(process->key, named.address, named.name, BootNs{dns.fixed->header.boot_ns}, named.ttl_s);
+      shared_.names.remember(process->key, named.address, named.name,
+                             BootNs{dns.fixed->header.boot_ns}, named.ttl_s);
   if (!shared_.options.record_dns) return true;
 
-  Record record = shared_.make(is_answer ? Kind::DnsAnswer : Kind::DnsQuery, dns.fixed->header, ALIBI_RING_NETWORK, process);
+  Record record = shared_.make(is_answer ? Kind::DnsAnswer : Kind::DnsQuery, dns.fixed->header,
+                               ALIBI_RING_NETWORK, process);
   record.flow = flow_id(dns.fixed->cookie, dns.fixed->net_ns);
   record.proto = is_tcp ? "tcp" : "udp";
   record.local = local_of(dns.fixed->tuple);
   record.remote = remote_of(dns.fixed->tuple);
   record.direction = dns.fixed->is_answer ? Direction::In : Direction::Out;
-  record.grade = !process ? Grade::Unknown : dns.fixed->user_count > 1 ? Grade::Ambiguous : Grade::Proven;
+  record.grade = !process                    ? Grade::Unknown
+                 : dns.fixed->user_count > 1 ? Grade::Ambiguous
+                                             : Grade::Proven;
   record.via = "socket";
   if (!message) {
     record.result = "malformed";
@@ -355,7 +378,8 @@ bool NetworkTranslator::on_dns(const DnsView& dns) {
     record.result = message->rcode;
     std::string answers;
     for (const auto& answer : message->answers)
-      answers += (answers.empty() ? "" : ",") + (answer.address ? event::to_text(*answer.address) : answer.target);
+      answers += (answers.empty() ? "" : ",") +
+                 (answer.address ? event::to_text(*answer.address) : answer.target);
     if (!answers.empty()) add(record, "answers", std::move(answers));
     if (message->is_cut || message->answers_left_out) add(record, "answers_cut", "1");
   }
@@ -363,21 +387,26 @@ bool NetworkTranslator::on_dns(const DnsView& dns) {
   return true;
 }
 
-void NetworkTranslator::on_conversation(const alibi_conversation_key& key, const alibi_conversation& c,
-                                        Moment moment, std::string_view reason) {
+void NetworkTranslator::on_conversation(const alibi_conversation_key& key,
+                                        const alibi_conversation& c, Moment moment,
+                                        std::string_view reason) {
   SocketFacts facts;
   facts.role = SocketFacts::Role::Datagram;
   facts.can_see_users = shared_.can_see_users;
   if (Process* creator = shared_.known(c.creator)) facts.creator = creator->key;
   for (const auto& sender : {c.sender, c.other_sender})
-    if (Process* process = shared_.known(sender)) facts.users.push_back({process->key, "sent", 0, 0});
+    if (Process* process = shared_.known(sender))
+      facts.users.push_back({process->key, "sent", 0, 0});
   if (const auto* socket = shared_.sockets.find(key.cookie)) {
     facts.other_users = socket->users;
     facts.holders = socket->holders;
   }
   const Attribution found = attribute(facts);
-  const Kind kind = moment == Moment::Open ? Kind::FlowOpen : moment == Moment::Close ? Kind::FlowClose : Kind::FlowUpdate;
-  Record record = flow_record(kind, moment == Moment::Open ? BootNs{c.first_ns} : BootNs{c.last_ns}, facts);
+  const Kind kind = moment == Moment::Open    ? Kind::FlowOpen
+                    : moment == Moment::Close ? Kind::FlowClose
+                                              : Kind::FlowUpdate;
+  Record record =
+      flow_record(kind, moment == Moment::Open ? BootNs{c.first_ns} : BootNs{c.last_ns}, facts);
   record.flow = flow_id(key.cookie, c.net_ns);
   alibi_tuple tuple{};
   std::ranges::copy(c.local, tuple.local);

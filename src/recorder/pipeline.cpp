@@ -19,7 +19,8 @@ constexpr std::uint64_t kWalkEveryNs = 10 * kSecondNs;
 constexpr int kDrainEveryMs = 50;
 
 std::uint64_t source_mark(char ring, std::uint16_t cpu, std::uint64_t number) {
-  return (ring == 'p' ? 0ULL : 1ULL << 63) | static_cast<std::uint64_t>(cpu) << 48 | (number & ((1ULL << 48) - 1));
+  return (ring == 'p' ? 0ULL : 1ULL << 63) | static_cast<std::uint64_t>(cpu) << 48 |
+         (number & ((1ULL << 48) - 1));
 }
 
 }  // namespace
@@ -45,13 +46,15 @@ Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallCloc
   shared_.can_see_users = probes.works("socket_use");
 }
 
-Result<std::unique_ptr<Pipeline>> Pipeline::make(const Options& options, Scope scope, Probes& probes,
-                                                 WallClock& clock, std::unique_ptr<store::LogWriter> log) {
+Result<std::unique_ptr<Pipeline>> Pipeline::make(const Options& options, Scope scope,
+                                                 Probes& probes, WallClock& clock,
+                                                 std::unique_ptr<store::LogWriter> log) {
   auto process_ring = RingReader::open(probes.ring_fd(ALIBI_RING_PROCESS));
   if (!process_ring) return std::unexpected(process_ring.error());
   auto network_ring = RingReader::open(probes.ring_fd(ALIBI_RING_NETWORK));
   if (!network_ring) return std::unexpected(network_ring.error());
-  auto pipeline = std::unique_ptr<Pipeline>(new Pipeline(options, scope, probes, clock, std::move(log)));
+  auto pipeline =
+      std::unique_ptr<Pipeline>(new Pipeline(options, scope, probes, clock, std::move(log)));
   pipeline->process_ring_ = std::move(*process_ring);
   pipeline->network_ring_ = std::move(*network_ring);
   pipeline->open_side_sensors();
@@ -71,7 +74,8 @@ void Pipeline::open_side_sensors() {
   const auto is_disabled = [this](const char* name) {
     return std::ranges::find(options_.disabled_sensors, name) != options_.disabled_sensors.end();
   };
-  const auto note = [this](const char* name, const char* hook, const char* state, std::string detail) {
+  const auto note = [this](const char* name, const char* hook, const char* state,
+                           std::string detail) {
     other_sensors_.push_back({name, state, hook, std::move(detail)});
   };
   if (is_disabled("module")) {
@@ -81,8 +85,8 @@ void Pipeline::open_side_sensors() {
     note("module", "perf PERF_RECORD_MMAP2", perf_->features().has_build_id ? "ok" : "degraded",
          perf_->features().has_build_id ? "" : "no build ids before Linux 5.12");
   } else {
-    note("module", "perf PERF_RECORD_MMAP2", perf.error().code == Errc::Unsupported ? "unsupported" : "failed",
-         perf.error().message);
+    note("module", "perf PERF_RECORD_MMAP2",
+         perf.error().code == Errc::Unsupported ? "unsupported" : "failed", perf.error().message);
   }
   if (is_disabled("ptrace")) {
     note("ptrace", "netlink cn_proc", "disabled", "switched off by the configuration");
@@ -90,7 +94,8 @@ void Pipeline::open_side_sensors() {
     connector_.emplace(std::move(*connector));
     note("ptrace", "netlink cn_proc", "ok", "");
   } else {
-    note("ptrace", "netlink cn_proc", connector.error().code == Errc::Unsupported ? "unsupported" : "failed",
+    note("ptrace", "netlink cn_proc",
+         connector.error().code == Errc::Unsupported ? "unsupported" : "failed",
          connector.error().message);
   }
 }
@@ -100,13 +105,15 @@ Status Pipeline::restore() {
   return log_->replay([this](const Record& record) {
     losses_.restore(record);
     conversations_.restore(record);
-    if (record.source.ring) written_.insert(source_mark(record.source.ring, record.source.cpu, record.source.number));
+    if (record.source.ring)
+      written_.insert(source_mark(record.source.ring, record.source.cpu, record.source.number));
     if (record.process) {
       Process& process = shared_.processes.add(*record.process);
       if (record.parent) process.parent = record.parent;
       if (!record.user.empty()) process.user = record.user;
       if (!record.exe.empty()) process.exe = record.exe;
-      if (const auto container = record.find_extra("container"); !container.empty()) process.container = container;
+      if (const auto container = record.find_extra("container"); !container.empty())
+        process.container = container;
       if (record.kind == Kind::Exit) shared_.processes.end(process, record.boot);
     }
     if (record.via == "snapshot_holder" && record.process) {
@@ -119,7 +126,8 @@ Status Pipeline::restore() {
 store::LogWriter::SegmentHead Pipeline::segment_head() {
   const std::lock_guard lock(state_mutex_);
   store::LogWriter::SegmentHead head;
-  if (auto lost = losses_.totals_text(); !lost.empty()) head.positions.emplace_back("lost", std::move(lost));
+  if (auto lost = losses_.totals_text(); !lost.empty())
+    head.positions.emplace_back("lost", std::move(lost));
   head.positions.emplace_back("clock_offset_ns", std::to_string(clock_.latest().offset_ns));
   const BootNs now = boot_now();
   shared_.processes.for_each([&](const Process& process) {
@@ -206,7 +214,8 @@ void Pipeline::drain_loop(bool begin_snapshot) {
   watch(probes_.ring_fd(ALIBI_RING_NETWORK));
   watch(clock_.poll_fd());
   if (perf_)
-    for (const int fd : perf_->poll_fds()) watch(fd);
+    for (const int fd : perf_->poll_fds())
+      watch(fd);
   check_.begin(boot_now());
   if (begin_snapshot) {
     // Attached first, walked now: what happens meanwhile waits in the rings.
@@ -235,7 +244,8 @@ void Pipeline::drain_once() {
       drain_connector();
       const BootNs now = boot_now();
       if (inspector_)
-        for (const ImageResult& image : inspector_->take_results()) process_translator_.on_image(image);
+        for (const ImageResult& image : inspector_->take_results())
+          process_translator_.on_image(image);
       if (now >= next_second_) once_a_second(now, false);
       is_more = !is_empty;
       if (is_empty) {
@@ -268,7 +278,8 @@ bool Pipeline::drain_rings() {
 
 void Pipeline::on_network_bytes(std::span<const std::byte> bytes) {
   const alibi_header* header = view_header(bytes);
-  if (header && !written_.empty() && written_.contains(source_mark('n', header->cpu, header->seq))) return;
+  if (header && !written_.empty() && written_.contains(source_mark('n', header->cpu, header->seq)))
+    return;
   if (!network_translator_.translate(bytes)) ++unknown_records_;
   if (header && header->kind == ALIBI_RECORD_FLOW) ++flows_;
 }
@@ -277,9 +288,12 @@ void Pipeline::on_process_bytes(std::span<const std::byte> bytes) {
   const alibi_header* header = view_header(bytes);
   if (header) {
     const BootNs when{header->boot_ns};
-    if (header->kind == ALIBI_RECORD_FORK) check_.saw_program(SideBandCheck::What::Fork, header->process.tgid, when);
-    if (header->kind == ALIBI_RECORD_EXEC) check_.saw_program(SideBandCheck::What::Exec, header->process.tgid, when);
-    if (header->kind == ALIBI_RECORD_EXIT) check_.saw_program(SideBandCheck::What::Exit, header->process.tgid, when);
+    if (header->kind == ALIBI_RECORD_FORK)
+      check_.saw_program(SideBandCheck::What::Fork, header->process.tgid, when);
+    if (header->kind == ALIBI_RECORD_EXEC)
+      check_.saw_program(SideBandCheck::What::Exec, header->process.tgid, when);
+    if (header->kind == ALIBI_RECORD_EXIT)
+      check_.saw_program(SideBandCheck::What::Exit, header->process.tgid, when);
     if (!written_.empty() && written_.contains(source_mark('p', header->cpu, header->seq))) return;
     if (header->kind == ALIBI_RECORD_FORK) ++processes_;
   }
@@ -289,12 +303,18 @@ void Pipeline::on_process_bytes(std::span<const std::byte> bytes) {
 void Pipeline::drain_perf() {
   if (!perf_) return;
   perf_->drain([this](const perf::Record& record) {
-    if (const auto* mapping = std::get_if<perf::MapExec>(&record)) process_translator_.on_mapping(*mapping);
-    else if (const auto* fork = std::get_if<perf::NewProcess>(&record)) check_.saw_perf(*fork);
-    else if (const auto* exec = std::get_if<perf::Exec>(&record)) check_.saw_perf(*exec);
-    else if (const auto* exit = std::get_if<perf::EndedTask>(&record)) check_.saw_perf(*exit);
-    else if (const auto* program = std::get_if<perf::BpfProgram>(&record)) process_translator_.on_bpf_program(*program);
-    else if (const auto* spaces = std::get_if<perf::Namespaces>(&record)) process_translator_.on_namespaces(*spaces);
+    if (const auto* mapping = std::get_if<perf::MapExec>(&record))
+      process_translator_.on_mapping(*mapping);
+    else if (const auto* fork = std::get_if<perf::NewProcess>(&record))
+      check_.saw_perf(*fork);
+    else if (const auto* exec = std::get_if<perf::Exec>(&record))
+      check_.saw_perf(*exec);
+    else if (const auto* exit = std::get_if<perf::EndedTask>(&record))
+      check_.saw_perf(*exit);
+    else if (const auto* program = std::get_if<perf::BpfProgram>(&record))
+      process_translator_.on_bpf_program(*program);
+    else if (const auto* spaces = std::get_if<perf::Namespaces>(&record))
+      process_translator_.on_namespaces(*spaces);
     else if (const auto* cgroup = std::get_if<perf::NewCgroup>(&record)) {
       if (shared_.cgroups) shared_.cgroups->remember(cgroup->id, cgroup->path);
     }
@@ -304,7 +324,8 @@ void Pipeline::drain_perf() {
 void Pipeline::drain_connector() {
   if (!connector_) return;
   const auto done = connector_->drain([this](const proc::Event& event) {
-    if (const auto* ptrace = std::get_if<proc::Ptrace>(&event)) process_translator_.on_ptrace(*ptrace);
+    if (const auto* ptrace = std::get_if<proc::Ptrace>(&event))
+      process_translator_.on_ptrace(*ptrace);
   });
   if (!done) connector_.reset();
 }
@@ -331,13 +352,14 @@ void Pipeline::once_a_second(BootNs now, bool is_last) {
 void Pipeline::sweep(BootNs now, bool is_last) {
   (void)probes_.sweep_flows();
   const auto released = network_translator_.take_released();
-  auto ends = conversations_.sweep(now, released, is_last,
-                                   [this](const auto& key, const auto& value, auto moment, auto reason) {
-                                     ++flows_;
-                                     network_translator_.on_conversation(key, value, moment, reason);
-                                   });
+  auto ends = conversations_.sweep(
+      now, released, is_last, [this](const auto& key, const auto& value, auto moment, auto reason) {
+        ++flows_;
+        network_translator_.on_conversation(key, value, moment, reason);
+      });
   if (ends) ends_.insert(ends_.end(), ends->begin(), ends->end());
-  for (const std::uint64_t cookie : released) shared_.sockets.forget(cookie);
+  for (const std::uint64_t cookie : released)
+    shared_.sockets.forget(cookie);
   wants_walk_ |= network_translator_.take_announced();
   if (wants_walk_ && now >= next_walk_) {
     (void)probes_.walk_files();
@@ -364,7 +386,8 @@ void Pipeline::recover_missed(BootNs now) {
   check_.take_missed(now, [this](const SideBandCheck::Missed& missed) {
     switch (missed.what) {
       case SideBandCheck::What::Fork:
-        return process_translator_.recover_fork({missed.pid, missed.parent_pid, missed.parent_pid, missed.boot});
+        return process_translator_.recover_fork(
+            {missed.pid, missed.parent_pid, missed.parent_pid, missed.boot});
       case SideBandCheck::What::Exec:
         return process_translator_.recover_exec({missed.pid, missed.pid, missed.boot, {}});
       case SideBandCheck::What::Exit:
@@ -391,7 +414,8 @@ Batch Pipeline::make_batch() {
   batch.ends = std::exchange(ends_, {});
   batch.forgotten = std::exchange(forgotten_, {});
   if (is_watched_)
-    for (const Record& record : batch.records) watched_.push_back(record);
+    for (const Record& record : batch.records)
+      watched_.push_back(record);
   batch.process_position = process_ring_->cursor();
   batch.network_position = network_ring_->cursor();
   // CPUs and rings come one after the other; the log tells one story.
@@ -419,7 +443,8 @@ void Pipeline::store(Batch batch) {
   process_ring_->release(batch.process_position);
   network_ring_->release(batch.network_position);
   conversations_.commit(batch.ends);
-  for (const auto key : batch.forgotten) (void)log_->forget(key);
+  for (const auto key : batch.forgotten)
+    (void)log_->forget(key);
 }
 
 Pipeline::Counts Pipeline::counts() {

@@ -39,7 +39,8 @@ class Pipeline {
   /// Everything but the threads. `clock` and `probes` outlive it.
   /// Errors: of RingReader and LogWriter.
   static Result<std::unique_ptr<Pipeline>> make(const Options& options, Scope scope, Probes& probes,
-                                                WallClock& clock, std::unique_ptr<store::LogWriter> log);
+                                                WallClock& clock,
+                                                std::unique_ptr<store::LogWriter> log);
   ~Pipeline();
 
   /// Records of the recorder itself, written before anything else.
@@ -70,7 +71,7 @@ class Pipeline {
     std::uint64_t processes = 0;
     std::uint64_t flows = 0;
     std::size_t living = 0;
-    BootNs drained;                       ///< the rings were empty then
+    BootNs drained;  ///< the rings were empty then
   };
   [[nodiscard]] Counts counts();
 

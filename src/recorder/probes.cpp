@@ -164,7 +164,8 @@ Result<std::unique_ptr<Probes>> ProbeLoader::load() {
                 "this kernel has no BTF (/sys/kernel/btf/vmlinux); Alibi needs a kernel built with "
                 "CONFIG_DEBUG_INFO_BTF=y, as Debian's are");
   if (const auto cgroups = CgroupPaths::open())
-    cgroup_root_ = UniqueFd(::open(cgroups->mount().directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    cgroup_root_ =
+        UniqueFd(::open(cgroups->mount().directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   probes_->pin_directory_ = settings_.pin_directory;
 
   Status done;
@@ -246,12 +247,15 @@ void ProbeLoader::choose_programs(bpf_object* object) {
                                       BTF_KIND_TYPEDEF) > 0;
     };
     std::string why;
-    if (failures_.contains(plan->program)) why = "failed before";
-    else if (std::ranges::find(settings_.disabled_sensors, plan->sensor) != settings_.disabled_sensors.end()) {
+    if (failures_.contains(plan->program))
+      why = "failed before";
+    else if (std::ranges::find(settings_.disabled_sensors, plan->sensor) !=
+             settings_.disabled_sensors.end()) {
       set_failure(plan->program, "disabled", "switched off by the configuration");
       why = "disabled";
     } else if (hook.starts_with("tp_btf/") && !has_tracepoint(hook.substr(7))) {
-      set_failure(plan->program, "unsupported", fmt::format("this kernel has no tracepoint {}", hook.substr(7)));
+      set_failure(plan->program, "unsupported",
+                  fmt::format("this kernel has no tracepoint {}", hook.substr(7)));
       why = "missing";
     } else if (plan->instead_of && has_tracepoint(plan->instead_of)) {
       set_failure(plan->program, "", "");
@@ -280,10 +284,12 @@ Status ProbeLoader::load_object(const void* bytes, std::size_t size, const char*
     }
     ::bpf_object__close(object);
     if (error == EPERM && g_failed_program.empty())
-      return fail(Errc::Denied, "the kernel refuses BPF (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
+      return fail(Errc::Denied,
+                  "the kernel refuses BPF (needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
     if (g_failed_program.empty() || failures_.contains(g_failed_program))
       return fail_errno(error, fmt::format("load BPF object {}: {}", name, g_last_warning));
-    set_failure(g_failed_program.c_str(), "failed", fmt::format("not loaded: {}", ::strerrordesc_np(error)));
+    set_failure(g_failed_program.c_str(), "failed",
+                fmt::format("not loaded: {}", ::strerrordesc_np(error)));
   }
   return fail(Errc::Unsupported, fmt::format("no program of {} loads on this kernel", name));
 }
@@ -323,7 +329,8 @@ Status ProbeLoader::attach_all() {
       attach(probes_->programs_.back());
     }
   }
-  const bool any = std::ranges::any_of(probes_->programs_, [](const auto& p) { return p.link != nullptr; });
+  const bool any =
+      std::ranges::any_of(probes_->programs_, [](const auto& p) { return p.link != nullptr; });
   if (!any) return fail(Errc::Unsupported, "not one sensor could be attached: " + g_last_warning);
   return {};
 }
@@ -380,10 +387,12 @@ Status ProbeLoader::pin_all() {
     if (!program.link) continue;
     const std::string path = pin(fmt::format("link_{}", program.name));
     if (const int error = ::bpf_link__pin(program.link, path.c_str()); error != 0)
-      set_failure(program.name, "degraded", fmt::format("does not outlive a restart: {}", ::strerrordesc_np(-error)));
+      set_failure(program.name, "degraded",
+                  fmt::format("does not outlive a restart: {}", ::strerrordesc_np(-error)));
   }
   // Last, as the mark of a complete set: a directory in bpffs holds no data.
-  if (::mkdir(pin(build_mark()).c_str(), 0700) != 0) return fail_errno(errno, "mark pinned programs");
+  if (::mkdir(pin(build_mark()).c_str(), 0700) != 0)
+    return fail_errno(errno, "mark pinned programs");
   return {};
 }
 
@@ -427,16 +436,19 @@ Probes::~Probes() {
       if (!pin_directory_.empty()) ::bpf_link__disconnect(program.link);
       ::bpf_link__destroy(program.link);
     }
-  for (bpf_object* object : objects_) ::bpf_object__close(object);
+  for (bpf_object* object : objects_)
+    ::bpf_object__close(object);
   if (is_resumed_)
-    for (int fd : {process_ring_fd_, network_ring_fd_, counters_fd_, config_fd_, conversations_fd_, sock_fd_})
+    for (int fd : {process_ring_fd_, network_ring_fd_, counters_fd_, config_fd_, conversations_fd_,
+                   sock_fd_})
       UniqueFd(fd).reset();
 }
 
 void Probes::unpin() {
   std::error_code ignored;
   // bpffs removes nothing recursively by itself, and pins are files there.
-  for (const auto& entry : fs::directory_iterator(pin_directory_, ignored)) fs::remove(entry, ignored);
+  for (const auto& entry : fs::directory_iterator(pin_directory_, ignored))
+    fs::remove(entry, ignored);
   fs::remove(pin_directory_, ignored);
 }
 
@@ -475,21 +487,25 @@ std::uint64_t Probes::recursion_misses() const {
     const UniqueFd fd(::bpf_prog_get_fd_by_id(link.prog_id));
     bpf_prog_info info{};
     size = sizeof(info);
-    if (fd.is_open() && ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0) sum += info.recursion_misses;
+    if (fd.is_open() && ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0)
+      sum += info.recursion_misses;
   }
   return sum;
 }
 
 Status Probes::read_iterator(const char* name) {
-  const auto at = std::ranges::find(programs_, std::string_view(name), [](const auto& p) { return std::string_view(p.name); });
-  if (at == programs_.end() || !at->link) return fail(Errc::Unsupported, fmt::format("{} is not attached", name));
+  const auto at = std::ranges::find(programs_, std::string_view(name),
+                                    [](const auto& p) { return std::string_view(p.name); });
+  if (at == programs_.end() || !at->link)
+    return fail(Errc::Unsupported, fmt::format("{} is not attached", name));
   const UniqueFd fd(::bpf_iter_create(::bpf_link__fd(at->link)));
   if (!fd.is_open()) return fail_errno(errno, fmt::format("start {}", name));
   std::array<char, 4096> ignored{};
   for (;;) {
     const ssize_t n = ::read(fd.get(), ignored.data(), ignored.size());
     if (n == 0) return {};
-    if (n < 0 && errno != EAGAIN && errno != EINTR) return fail_errno(errno, fmt::format("read {}", name));
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+      return fail_errno(errno, fmt::format("read {}", name));
   }
 }
 

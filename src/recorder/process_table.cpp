@@ -61,7 +61,8 @@ void ProcessTable::forget(event::ProcessKey key) {
 void ProcessTable::prune(BootNs now, const std::function<void(const Process&)>& forgotten) {
   while (!ended_.empty()) {
     const Process* process = find(ended_.front());
-    const bool is_due = !process || now.ns > process->ended.ns + kKeepEndedNs || ended_.size() > kMaxEnded;
+    const bool is_due =
+        !process || now.ns > process->ended.ns + kKeepEndedNs || ended_.size() > kMaxEnded;
     if (!is_due) break;
     const event::ProcessKey key = ended_.front();
     if (process) forgotten(*process);
@@ -71,7 +72,8 @@ void ProcessTable::prune(BootNs now, const std::function<void(const Process&)>& 
 }
 
 void ProcessTable::for_each(const std::function<void(const Process&)>& visit) const {
-  for (const auto& [key, process] : processes_) visit(process);
+  for (const auto& [key, process] : processes_)
+    visit(process);
 }
 
 }  // namespace alibi::recorder

@@ -29,9 +29,10 @@ struct Process {
   std::string user;
   std::string exe;
   std::string container;
-  std::array<std::uint64_t, 7> namespaces{};  ///< inodes in the order of perf::NamespaceType, 0: not known
-  BootNs ended;                   ///< 0: lives
-  bool is_tracked = false;        ///< belongs to the command of `alibi run`
+  std::array<std::uint64_t, 7>
+      namespaces{};         ///< inodes in the order of perf::NamespaceType, 0: not known
+  BootNs ended;             ///< 0: lives
+  bool is_tracked = false;  ///< belongs to the command of `alibi run`
   bool has_record_after_end = false;
   bool is_kernel_thread = false;
 };

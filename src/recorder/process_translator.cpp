@@ -22,14 +22,16 @@ std::string signal_name(int number) {
 }
 
 std::string device_text(std::uint32_t device) {
-  return fmt::format("{}:{}", device >> 20, device & 0xfffff);  // MAJOR, MINOR of include/linux/kdev_t.h
+  return fmt::format("{}:{}", device >> 20,
+                     device & 0xfffff);  // MAJOR, MINOR of include/linux/kdev_t.h
 }
 
 /// /proc of exactly this process, nothing when it is gone or another has its pid.
 std::optional<ProcSnapshot> snapshot_of(event::ProcessKey key) {
   constexpr std::uint64_t kProcTickUs = 10'000;
   auto snapshot = read_process(key.pid);
-  if (!snapshot || snapshot->start_us > key.start_us || snapshot->start_us + kProcTickUs < key.start_us)
+  if (!snapshot || snapshot->start_us > key.start_us ||
+      snapshot->start_us + kProcTickUs < key.start_us)
     return std::nullopt;
   return std::move(*snapshot);
 }
@@ -97,12 +99,14 @@ bool ProcessTranslator::on_fork(const alibi_fork& fork) {
   Process* child = shared_.known(fork.header.process);
   if (!child) return false;
   inherit(*child, shared_.processes.find(key_of(fork.parent)));
-  if (shared_.track_children_of != 0 && fork.parent.tgid == shared_.track_children_of) shared_.processes.track(*child);
+  if (shared_.track_children_of != 0 && fork.parent.tgid == shared_.track_children_of)
+    shared_.processes.track(*child);
   shared_.emit(shared_.make(Kind::Fork, fork.header, ALIBI_RING_PROCESS, child), child);
   return true;
 }
 
-void ProcessTranslator::describe_exec(Record& record, const alibi_exec& exec, const Process& process) {
+void ProcessTranslator::describe_exec(Record& record, const alibi_exec& exec,
+                                      const Process& process) {
   add(record, "uid", exec.header.process.uid);
   add(record, "euid", exec.euid);
   add(record, "gid", exec.gid);
@@ -117,11 +121,13 @@ void ProcessTranslator::describe_exec(Record& record, const alibi_exec& exec, co
   add(record, "mntns", exec.mount_ns);
   add(record, "pidns", exec.pid_ns);
   if (exec.pid_in_ns != exec.header.process.tgid) add(record, "nspid", exec.pid_in_ns);
-  if (const auto path = shared_.cgroup_path(exec.cgroup_id, exec.cgroup_v1_id); !path.empty() && path != "/")
+  if (const auto path = shared_.cgroup_path(exec.cgroup_id, exec.cgroup_v1_id);
+      !path.empty() && path != "/")
     add(record, "cgroup", path);
   if (!process.container.empty()) add(record, "container", process.container);
   if (exec.flags != 0) add(record, "flags", exec_flags(exec.flags));
-  if (exec.flags & (ALIBI_EXEC_ARGS_CUT | ALIBI_EXEC_ARGS_UNREAD)) add(record, "args_bytes", exec.args_total_bytes);
+  if (exec.flags & (ALIBI_EXEC_ARGS_CUT | ALIBI_EXEC_ARGS_UNREAD))
+    add(record, "args_bytes", exec.args_total_bytes);
 }
 
 bool ProcessTranslator::on_exec(const ExecView& view) {
@@ -174,11 +180,13 @@ bool ProcessTranslator::on_exit(const alibi_exit& exit) {
   shared_.known(exit.parent);
   Process* process = shared_.known(exit.header.process);
   if (!process) return false;
-  if (process->ended.ns != 0) return true;  // before 6.16 two last threads can both see themselves last
+  if (process->ended.ns != 0)
+    return true;  // before 6.16 two last threads can both see themselves last
   if (!process->parent) process->parent = key_of(exit.parent);
   Record record = shared_.make(Kind::Exit, exit.header, ALIBI_RING_PROCESS, process);
   const int status = static_cast<int>(exit.exit_code);
-  record.result = WIFSIGNALED(status) ? signal_name(WTERMSIG(status)) : std::to_string(WEXITSTATUS(status));
+  record.result =
+      WIFSIGNALED(status) ? signal_name(WTERMSIG(status)) : std::to_string(WEXITSTATUS(status));
   if (WIFSIGNALED(status) && WCOREDUMP(status)) add(record, "core", "1");
   add(record, "cpu_us", exit.cpu_ns / 1000);
   if (exit.max_rss_pages) add(record, "rss_kb", exit.max_rss_pages * 4);
@@ -267,7 +275,8 @@ void ProcessTranslator::on_mapping(const perf::MapExec& mapping) {
   record.name = mapping.path;
   if (mapping.build_id.size > 0) {
     std::string hex;
-    for (std::size_t i = 0; i < mapping.build_id.size; ++i) hex += fmt::format("{:02x}", mapping.build_id.bytes[i]);
+    for (std::size_t i = 0; i < mapping.build_id.size; ++i)
+      hex += fmt::format("{:02x}", mapping.build_id.bytes[i]);
     add(record, "build_id", std::move(hex));
   } else if (mapping.inode != 0) {
     add(record, "dev", fmt::format("{}:{}", mapping.device_major, mapping.device_minor));
@@ -283,7 +292,8 @@ void ProcessTranslator::on_bpf_program(const perf::BpfProgram& program) {
   Record record = shared_.make(Kind::BpfProgram, program.boot, process);
   record.result = program.is_load ? "loaded" : "unloaded";
   std::string tag;
-  for (const std::uint8_t byte : program.tag) tag += fmt::format("{:02x}", byte);
+  for (const std::uint8_t byte : program.tag)
+    tag += fmt::format("{:02x}", byte);
   add(record, "id", program.id);
   add(record, "tag", std::move(tag));
   shared_.emit(std::move(record), process);
@@ -293,7 +303,9 @@ void ProcessTranslator::on_bpf_program(const perf::BpfProgram& program) {
 void ProcessTranslator::on_namespaces(const perf::Namespaces& namespaces) {
   Process* process = shared_.processes.find_pid(namespaces.pid, namespaces.boot);
   if (!process) return;
-  const auto inode = [&](perf::NamespaceType type) { return namespaces.inodes[static_cast<std::size_t>(type)]; };
+  const auto inode = [&](perf::NamespaceType type) {
+    return namespaces.inodes[static_cast<std::size_t>(type)];
+  };
   const Process* parent = process->parent ? shared_.processes.find(*process->parent) : nullptr;
   auto& before = process->namespaces;
   if (before[0] == 0 && parent) before = parent->namespaces;
@@ -315,7 +327,8 @@ void ProcessTranslator::on_namespaces(const perf::Namespaces& namespaces) {
 
 void ProcessTranslator::on_ptrace(const proc::Ptrace& ptrace) {
   Process* target = shared_.processes.find_pid(ptrace.target_pid, ptrace.boot);
-  Process* tracer = ptrace.tracer_pid ? shared_.processes.find_pid(ptrace.tracer_pid, ptrace.boot) : nullptr;
+  Process* tracer =
+      ptrace.tracer_pid ? shared_.processes.find_pid(ptrace.tracer_pid, ptrace.boot) : nullptr;
   Record record = shared_.make(Kind::Ptrace, ptrace.boot, tracer);
   record.result = ptrace.tracer_pid ? "attached" : "detached";
   add(record, "target", target ? to_text(target->key) : std::to_string(ptrace.target_pid));

@@ -1,8 +1,8 @@
 #include "recorder/recorder.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -94,7 +94,8 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   auto loaded = Probes::load(settings);
   if (!loaded) return std::unexpected(loaded.error());
   probes = std::move(*loaded);
-  const alibi_config config{kWakeBytes, kOpenAfterNs, kUpdateAfterNs, static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
+  const alibi_config config{kWakeBytes, kOpenAfterNs, kUpdateAfterNs,
+                            static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
   if (auto ok = probes->configure(config); !ok) return ok;
 
   auto made = Pipeline::make(options, scope, *probes, *clock, std::move(*log));
@@ -106,8 +107,11 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
 void Recording::tell_start(const Options& options) {
   Record start;
   start.kind = Kind::RecorderStart;
-  start.result = probes->is_resumed() ? "resumed" : probes->replaced().empty() ? "fresh" : "upgraded";
-  start.extra = {{"version", ALIBI_VERSION}, {"pid", std::to_string(::getpid())}, {"boot", boot_id}};
+  start.result = probes->is_resumed()         ? "resumed"
+                 : probes->replaced().empty() ? "fresh"
+                                              : "upgraded";
+  start.extra = {
+      {"version", ALIBI_VERSION}, {"pid", std::to_string(::getpid())}, {"boot", boot_id}};
   if (!options.config_sha256.empty()) start.extra.emplace_back("config", options.config_sha256);
   if (!probes->replaced().empty()) start.extra.emplace_back("replaced", probes->replaced());
   pipeline->add_record(std::move(start));
@@ -117,21 +121,24 @@ void Recording::tell_start(const Options& options) {
   clock_record.extra = {{"offset_ns", std::to_string(clock->latest().offset_ns)},
                         {"before_ns", std::to_string(clock->latest().before_ns)}};
   pipeline->add_record(std::move(clock_record));
-  for (const SensorState& sensor : all_sensors(*probes, *pipeline)) pipeline->add_record(sensor_record(sensor));
+  for (const SensorState& sensor : all_sensors(*probes, *pipeline))
+    pipeline->add_record(sensor_record(sensor));
 }
 
 Record stop_record(std::string reason, const Pipeline::Counts& counts) {
   Record stop;
   stop.kind = Kind::RecorderStop;
   stop.result = std::move(reason);
-  stop.extra = {{"records", std::to_string(counts.log.records)}, {"lost", std::to_string(counts.lost)}};
+  stop.extra = {{"records", std::to_string(counts.log.records)},
+                {"lost", std::to_string(counts.lost)}};
   return stop;
 }
 
 UniqueFd block_signals(std::initializer_list<int> signals) {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int signal : signals) ::sigaddset(&set, signal);
+  for (const int signal : signals)
+    ::sigaddset(&set, signal);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
@@ -149,7 +156,8 @@ int wait_signal(int fd, int patience_ms) {
 Status record(const Options& options) {
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGHUP});
   Recording recording;
-  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached); !ok) return ok;
+  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached); !ok)
+    return ok;
   Pipeline& pipeline = *recording.pipeline;
   recording.tell_start(options);
   // Threads begin after this and have no more than it leaves.
@@ -178,7 +186,8 @@ Status record(const Options& options) {
   // Under systemd a stop is mostly a restart: the programs stay and go on
   // filling the rings for the next recorder. `alibi record --detach` ends that.
   const bool keeps = options.keep_attached && ::getenv("INVOCATION_ID") != nullptr;
-  const Status done = pipeline.stop(stop_record(signal == SIGTERM ? "SIGTERM" : "SIGINT", pipeline.counts()));
+  const Status done =
+      pipeline.stop(stop_record(signal == SIGTERM ? "SIGTERM" : "SIGINT", pipeline.counts()));
   if (options.keep_attached && !keeps) recording.probes->unpin();
   std::error_code ignored;
   std::filesystem::remove(options.directory / kStatusFile, ignored);
@@ -207,9 +216,11 @@ struct Child {
 Result<Child> fork_child(const std::vector<std::string>& command) {
   int go[2];
   int failure[2];
-  if (::pipe2(go, O_CLOEXEC) != 0 || ::pipe2(failure, O_CLOEXEC) != 0) return fail_errno(errno, "make a pipe");
+  if (::pipe2(go, O_CLOEXEC) != 0 || ::pipe2(failure, O_CLOEXEC) != 0)
+    return fail_errno(errno, "make a pipe");
   std::vector<char*> argv;
-  for (const auto& arg : command) argv.push_back(const_cast<char*>(arg.c_str()));
+  for (const auto& arg : command)
+    argv.push_back(const_cast<char*>(arg.c_str()));
   argv.push_back(nullptr);
   Child child;
   child.pid = ::fork();
@@ -280,7 +291,8 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   if (command.empty()) return fail(Errc::Usage, "no command given");
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGQUIT, SIGCHLD});
   Recording recording;
-  if (auto ok = recording.open(options, Pipeline::Scope::TrackedOnly, false); !ok) return std::unexpected(ok.error());
+  if (auto ok = recording.open(options, Pipeline::Scope::TrackedOnly, false); !ok)
+    return std::unexpected(ok.error());
   Pipeline& pipeline = *recording.pipeline;
   recording.tell_start(options);
   const BootNs begin = boot_now();
@@ -291,7 +303,8 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   if (!child) return std::unexpected(child.error());
   child->go.reset();  // end of file, too, lets it go
   int exec_error = 0;
-  const bool has_failed = ::read(child->failure.get(), &exec_error, sizeof(exec_error)) == sizeof(exec_error);
+  const bool has_failed =
+      ::read(child->failure.get(), &exec_error, sizeof(exec_error)) == sizeof(exec_error);
 
   // The end of the command is on its way through the rings when waitpid returns.
   std::this_thread::sleep_for(std::chrono::milliseconds(has_failed ? 0 : 100));
@@ -300,7 +313,8 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   const double seconds = static_cast<double>(boot_now().ns - begin.ns) / 1e9;
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // connections that are closing
   // What is open still is told as it stands.
-  const alibi_config all_now{kWakeBytes, 0, kUpdateAfterNs, static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
+  const alibi_config all_now{kWakeBytes, 0, kUpdateAfterNs, static_cast<__u32>(::getpid()),
+                             ALIBI_WIRE_VERSION};
   (void)recording.probes->configure(all_now);
   const Status done = pipeline.stop(stop_record("command_ended", pipeline.counts()));
   if (!done) return std::unexpected(done.error());

@@ -22,12 +22,13 @@ struct Options {
   std::uint32_t process_ring_bytes = 8U << 20;  ///< power of two, at least 4096
   std::uint32_t network_ring_bytes = 8U << 20;  ///< power of two, at least 4096
   std::uint32_t perf_pages = 128;               ///< per CPU, power of two, 4 KiB each
-  bool keep_attached = true;   ///< pin programs and rings so that a restart loses nothing (record only)
+  bool keep_attached =
+      true;  ///< pin programs and rings so that a restart loses nothing (record only)
   bool hash_images = true;     ///< SHA-256 and package of every executable
   bool record_modules = true;  ///< library mappings
   bool record_dns = true;
   bool record_failed_exec = true;
-  std::string config_sha256;   ///< of the configuration as read, written into recorder_start
+  std::string config_sha256;  ///< of the configuration as read, written into recorder_start
   std::vector<std::string> disabled_sensors;  ///< by name, for tests and for kernels that misbehave
 };
 
@@ -52,10 +53,10 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
 /// One line per sensor: what this kernel offers. Loads and attaches everything
 /// for a moment, records nothing.
 struct SensorState {
-  std::string name;   ///< such as "exec"
-  std::string state;  ///< ok, degraded, failed, unsupported
-  std::string hook;   ///< such as "tp_btf/sched_process_exec"
-  std::string detail; ///< error or remark, may be empty
+  std::string name;    ///< such as "exec"
+  std::string state;   ///< ok, degraded, failed, unsupported
+  std::string hook;    ///< such as "tp_btf/sched_process_exec"
+  std::string detail;  ///< error or remark, may be empty
 };
 Result<std::vector<SensorState>> probe_sensors();
 

@@ -24,12 +24,14 @@ std::uint64_t round_up_8(std::uint64_t n) { return (n + 7) & ~std::uint64_t{7}; 
 Result<std::unique_ptr<RingReader>> RingReader::open(int map_fd) {
   bpf_map_info info{};
   std::uint32_t size = sizeof(info);
-  if (::bpf_obj_get_info_by_fd(map_fd, &info, &size) != 0) return fail_errno(errno, "read ring map");
+  if (::bpf_obj_get_info_by_fd(map_fd, &info, &size) != 0)
+    return fail_errno(errno, "read ring map");
   auto reader = std::unique_ptr<RingReader>(new RingReader);
   reader->page_bytes_ = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   reader->ring_bytes_ = info.max_entries;
 
-  void* consumer = ::mmap(nullptr, reader->page_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+  void* consumer =
+      ::mmap(nullptr, reader->page_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
   if (consumer == MAP_FAILED) return fail_errno(errno, "map ring consumer page");
   reader->consumer_page_ = static_cast<std::byte*>(consumer);
   void* producer = ::mmap(nullptr, reader->page_bytes_ + reader->ring_bytes_, PROT_READ, MAP_SHARED,

@@ -38,7 +38,8 @@ class RingReader {
   /// Hands the committed records up to position `limit` to `visit`, in order;
   /// stops at a record that is still being written. The bytes are valid during
   /// the call only. Returns the number of records.
-  std::size_t read(std::uint64_t limit, const std::function<void(std::span<const std::byte>)>& visit);
+  std::size_t read(std::uint64_t limit,
+                   const std::function<void(std::span<const std::byte>)>& visit);
 
   /// Gives everything before `position` back to the kernel.
   void release(std::uint64_t position);

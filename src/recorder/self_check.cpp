@@ -23,24 +23,30 @@ bool is_of(const Record& record, Kind kind, std::uint32_t pid) {
 
 }  // namespace
 
-std::vector<SensorProof> find_proofs(const SelfTestActions& actions, const std::vector<Record>& records) {
+std::vector<SensorProof> find_proofs(const SelfTestActions& actions,
+                                     const std::vector<Record>& records) {
   std::vector<SensorProof> proofs;
   const auto look = [&](const char* sensor, std::string action, auto&& matches) {
     proofs.push_back({sensor, std::ranges::any_of(records, matches), std::move(action)});
   };
   look("fork", "a fork", [&](const Record& r) { return is_of(r, Kind::Fork, actions.exec_pid); });
   look("exec", "an exec", [&](const Record& r) { return is_of(r, Kind::Exec, actions.exec_pid); });
-  look("exec_fail", "an exec of a missing program",
-       [&](const Record& r) { return is_of(r, Kind::ExecFail, actions.failed_pid) && r.result == "ENOENT"; });
-  look("exit", "an exit with status 7",
-       [&](const Record& r) { return is_of(r, Kind::Exit, actions.failed_pid) && r.result == std::to_string(kSelfTestExitCode); });
+  look("exec_fail", "an exec of a missing program", [&](const Record& r) {
+    return is_of(r, Kind::ExecFail, actions.failed_pid) && r.result == "ENOENT";
+  });
+  look("exit", "an exit with status 7", [&](const Record& r) {
+    return is_of(r, Kind::Exit, actions.failed_pid) &&
+           r.result == std::to_string(kSelfTestExitCode);
+  });
   if (actions.tcp4.error == 0)
     look("tcp", "a connection to itself", [&](const Record& r) {
-      return is_flow(r, actions.tcp4.client_cookie) && r.process && r.process->pid == actions.actor_pid;
+      return is_flow(r, actions.tcp4.client_cookie) && r.process &&
+             r.process->pid == actions.actor_pid;
     });
   if (actions.udp4.error == 0)
     look("udp", "datagrams to itself", [&](const Record& r) {
-      return is_flow(r, actions.udp4.client_cookie) && r.process && r.process->pid == actions.actor_pid;
+      return is_flow(r, actions.udp4.client_cookie) && r.process &&
+             r.process->pid == actions.actor_pid;
     });
   if (actions.map_error == 0)
     look("module", "an executable mapping", [&](const Record& r) {
@@ -73,7 +79,8 @@ void check_sensors(Pipeline& pipeline, std::vector<SensorState>& sensors) {
     record.name = sensor->name;
     record.result = sensor->state;
     record.via = sensor->hook;
-    record.extra.emplace_back("self_test", fmt::format("{}: {}", proof.action, proof.was_seen ? "seen" : "NOT seen"));
+    record.extra.emplace_back(
+        "self_test", fmt::format("{}: {}", proof.action, proof.was_seen ? "seen" : "NOT seen"));
     pipeline.add_record(std::move(record));
   }
 }

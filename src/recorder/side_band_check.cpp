@@ -18,7 +18,8 @@ void SideBandCheck::saw_perf(const perf::EndedTask& exit) {
   if (exit.boot >= begin_ && exit.pid == exit.tid) note(What::Exit, exit.pid, exit.boot, +1);
 }
 
-void SideBandCheck::note(What what, std::uint32_t pid, BootNs when, int delta, std::uint32_t parent_pid) {
+void SideBandCheck::note(What what, std::uint32_t pid, BootNs when, int delta,
+                         std::uint32_t parent_pid) {
   if (balances_.size() >= kMaxPending) return;
   const std::uint64_t key = static_cast<std::uint64_t>(what) << 32 | pid;
   Balance& balance = balances_[key];
@@ -40,7 +41,8 @@ void SideBandCheck::take_missed(BootNs now, const std::function<void(const Misse
     const auto pid = static_cast<std::uint32_t>(key);
     if (balance.count <= 0) return true;  // the side band lost it, and counts that itself
     // The first thread ended but others may live on: no end of the process yet.
-    if (what == What::Exit && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM)) return false;
+    if (what == What::Exit && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM))
+      return false;
     missed_total_ += static_cast<std::uint64_t>(balance.count);
     missed({what, pid, balance.parent_pid, balance.when});
     return true;

@@ -15,7 +15,10 @@ Status write_status(const std::filesystem::path& directory, const StatusFacts& f
   using nlohmann::ordered_json;
   ordered_json sensors = ordered_json::array();
   for (const SensorState& sensor : facts.sensors)
-    sensors.push_back({{"name", sensor.name}, {"state", sensor.state}, {"hook", sensor.hook}, {"detail", sensor.detail}});
+    sensors.push_back({{"name", sensor.name},
+                       {"state", sensor.state},
+                       {"hook", sensor.hook},
+                       {"detail", sensor.detail}});
   ordered_json status = {
       {"recording", true},
       {"since", facts.since},
@@ -25,25 +28,33 @@ Status write_status(const std::filesystem::path& directory, const StatusFacts& f
       {"heartbeat_boot_ns", boot_now().ns},
       {"sensors", std::move(sensors)},
       {"records", facts.counts.log.records},
-      {"lost", {{"total", facts.counts.lost + facts.counts.log.refused}, {"by_reason", facts.counts.lost_by_reason}}},
-      {"disk", {{"bytes", facts.counts.log.disk_bytes}, {"budget", facts.budget_bytes}, {"fault", facts.counts.log.fault}}},
+      {"lost",
+       {{"total", facts.counts.lost + facts.counts.log.refused},
+        {"by_reason", facts.counts.lost_by_reason}}},
+      {"disk",
+       {{"bytes", facts.counts.log.disk_bytes},
+        {"budget", facts.budget_bytes},
+        {"fault", facts.counts.log.fault}}},
       {"segments", facts.counts.log.segments},
       {"processes", facts.counts.living},
       {"skipped_by_kernel", facts.counts.skipped_by_kernel},
   };
   if (facts.counts.log.refused) status["lost"]["by_reason"]["disk"] = facts.counts.log.refused;
-  const std::string text = status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  const std::string text =
+      status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 
   const auto path = directory / kStatusFile;
   const std::string temporary = path.string() + ".tmp";
-  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.is_open()) return fail_errno(errno, "write " + temporary);
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     const int error = errno;
     ::unlink(temporary.c_str());
     return fail_errno(error, "write " + temporary);
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno(errno, "rename " + temporary);
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return fail_errno(errno, "rename " + temporary);
   return {};
 }
 

@@ -44,7 +44,8 @@ void Translation::emit_in_scope(event::Record&& record, Process* process) {
 
 std::string Translation::cgroup_path(std::uint64_t unified_id, std::uint64_t memory_id) {
   std::string path = cgroups ? cgroups->path(unified_id) : "";
-  if ((path.empty() || path == "/") && memory_id != 0 && cgroups_v1) path = cgroups_v1->path(memory_id);
+  if ((path.empty() || path == "/") && memory_id != 0 && cgroups_v1)
+    path = cgroups_v1->path(memory_id);
   return path;
 }
 

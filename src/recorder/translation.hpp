@@ -28,17 +28,18 @@ struct Translation {
   std::optional<CgroupPaths> cgroups;     ///< unified hierarchy, where one is mounted
   std::optional<CgroupPaths> cgroups_v1;  ///< memory hierarchy of hybrid hosts
   UserNames users;
-  bool tracked_only = false;    ///< `alibi run`: only the command and its descendants
+  bool tracked_only = false;            ///< `alibi run`: only the command and its descendants
   std::uint32_t track_children_of = 0;  ///< with tracked_only: the process that forks the command
   std::vector<std::uint32_t> pids_in_scope;  ///< with tracked_only: ancestors of the command
-  bool can_see_users = true;    ///< the sensor socket_use works
+  bool can_see_users = true;                 ///< the sensor socket_use works
   std::vector<event::Record> out;
 
   Translation(const Options& the_options, WallClock& the_clock);
 
   /// A record about `process` at `boot`, with the columns every record has.
   event::Record make(event::Kind kind, BootNs boot, Process* process);
-  event::Record make(event::Kind kind, const alibi_header& header, alibi_ring ring, Process* process);
+  event::Record make(event::Kind kind, const alibi_header& header, alibi_ring ring,
+                     Process* process);
 
   /// Adds it to `out`, unless it is out of scope.
   void emit(event::Record&& record, Process* process);

@@ -10,7 +10,7 @@ namespace alibi::recorder {
 const alibi_header* view_header(std::span<const std::byte> bytes) {
   const auto* header = view_as<alibi_header>(bytes);
   return header && header->size <= bytes.size() && header->size >= sizeof(alibi_header) ? header
-                                                                                       : nullptr;
+                                                                                        : nullptr;
 }
 
 std::optional<ExecView> view_exec(std::span<const std::byte> bytes) {
@@ -19,10 +19,9 @@ std::optional<ExecView> view_exec(std::span<const std::byte> bytes) {
   std::string_view tail(reinterpret_cast<const char*>(bytes.data()) + sizeof(*fixed),
                         bytes.size() - sizeof(*fixed));
   ExecView view{fixed, {}, {}, {}, {}};
-  for (auto [part, length] : {std::pair{&view.args, fixed->args_bytes},
-                              std::pair{&view.exe, fixed->exe_bytes},
-                              std::pair{&view.cwd, fixed->cwd_bytes},
-                              std::pair{&view.filename, fixed->filename_bytes}}) {
+  for (auto [part, length] :
+       {std::pair{&view.args, fixed->args_bytes}, std::pair{&view.exe, fixed->exe_bytes},
+        std::pair{&view.cwd, fixed->cwd_bytes}, std::pair{&view.filename, fixed->filename_bytes}}) {
     if (length > tail.size()) return std::nullopt;
     *part = tail.substr(0, length);
     tail.remove_prefix(length);
