@@ -277,14 +277,16 @@ TEST_F(PackerTest, TheLastNumberComesFromAPackedSegment) {
 }
 
 TEST_F(PackerTest, BudgetDeletesTheOldestAndRecordsIt) {
-  limits_.budget_bytes = 200'000;
-  limits_.segment_bytes = 150'000;
+  limits_.budget_bytes = 1000;
+  limits_.segment_bytes = 1;
   limits_.block_ms = 10;
   auto writer = open_writer();
   std::vector<event::Record> found;
+  for (int i = 0; i < 4; ++i) {
+    auto records = make_records(500);
+    ASSERT_TRUE(writer->append(records));
+  }
   ASSERT_TRUE(comes_true([&] {
-    auto records = make_records(1000);
-    EXPECT_TRUE(writer->append(records));
     EXPECT_TRUE(writer->tick(boot_now()));
     return segments().front().first_seq > 1;
   }));
