@@ -34,15 +34,20 @@ ExecStopPost=/bin/systemctl --no-block poweroff
 [Install]
 WantedBy=graphical.target
 UNIT
-# systemd mounts this one itself, but not in containers.
-cat >"$root/etc/systemd/system/sys-fs-bpf.mount" <<'UNIT'
+# systemd mounts this one itself, but not in containers, where it also refuses a unit for it.
+cat >"$root/etc/systemd/system/bpffs.service" <<'UNIT'
 [Unit]
 DefaultDependencies=no
-[Mount]
-What=bpf
-Where=/sys/fs/bpf
-Type=bpf
+Before=alibi.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/mkdir -p /sys/fs/bpf
+ExecStart=/bin/mount -t bpf bpf /sys/fs/bpf
+[Install]
+WantedBy=sysinit.target
 UNIT
+inside systemctl enable -q bpffs.service
 inside systemctl enable -q judge.service
 ln -sf /lib/systemd/system/graphical.target "$root/etc/systemd/system/default.target"
 
