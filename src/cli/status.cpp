@@ -1,7 +1,10 @@
 // alibi status
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 
 #include "cli/command.hpp"
 #include "cli/log_options.hpp"
@@ -18,13 +21,21 @@ report::SensorLine line_of(const recorder::SensorState& sensor) {
   return {sensor.name, sensor.state, sensor.hook, sensor.detail};
 }
 
+constexpr std::uint64_t kLongestSilenceNs = 10'000'000'000;
+
+/// A recorder that holds the lock and does not rewrite its state file hangs.
+bool is_silent(const report::RecorderStatus& status) {
+  return status.is_recording && status.heartbeat_boot_ns &&
+         *status.heartbeat_boot_ns + kLongestSilenceNs < boot_now().ns;
+}
+
 /// What is wrong while recording, worst first; nothing is wrong: 0.
 int verdict(const report::RecorderStatus& status) {
   if (!status.is_recording) return 0;
   if (!status.disk_fault.empty()) return static_cast<int>(Errc::Io);
   const bool has_failed =
       std::ranges::any_of(status.sensors, [](const auto& s) { return s.state == "failed"; });
-  if (has_failed) return static_cast<int>(Errc::Unsupported);
+  if (has_failed || is_silent(status)) return static_cast<int>(Errc::Unsupported);
   return status.lost > 0 ? static_cast<int>(Errc::Corrupt) : 0;
 }
 
@@ -70,6 +81,10 @@ class StatusCommand : public Command {
     const auto directory = directory_.value();
     const auto status = status_of(directory);
     if (!status) return std::unexpected(status.error());
+    if (is_silent(*status))
+      fmt::print(stderr, "alibi status: the recorder has not reported for {}\n",
+                 report::duration_text(
+                     static_cast<std::int64_t>(boot_now().ns - *status->heartbeat_boot_ns)));
     Output out;
     out.write(style_.is_json ? report::to_json(*status) + "\n"
                              : report::to_text(*status, directory.string(), style_.style()));

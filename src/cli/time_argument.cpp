@@ -108,17 +108,21 @@ std::optional<std::optional<std::int64_t>> scan_zone(Scanner& scanner) {
   return std::optional<std::int64_t>{sign * (*hour * 60 + *minute) * 60};
 }
 
-/// Midnight of a calendar day, in ns since 1970; empty when there is no such day.
-std::optional<std::int64_t> midnight(int year, int month, int day, report::Zone zone) {
+/// A time of a calendar day, in ns since 1970; empty when there is no such day.
+std::optional<std::int64_t> time_on(int year, int month, int day, std::int64_t clock_ns,
+                                    report::Zone zone) {
   std::tm parts{};
   parts.tm_year = year - 1900;
   parts.tm_mon = month - 1;
   parts.tm_mday = day;
+  // Wall clock, not midnight and so many seconds: some days have 23 or 25 hours.
+  parts.tm_hour = static_cast<int>(clock_ns / (3600 * kSecondNs));
+  parts.tm_min = static_cast<int>(clock_ns / (60 * kSecondNs) % 60);
   parts.tm_isdst = -1;
   const std::time_t seconds = zone == report::Zone::Local ? std::mktime(&parts) : ::timegm(&parts);
   if (parts.tm_mon != month - 1 || parts.tm_mday != day || year < 1970 || year > 2200)
     return std::nullopt;
-  return static_cast<std::int64_t>(seconds) * kSecondNs;
+  return static_cast<std::int64_t>(seconds) * kSecondNs + clock_ns % (60 * kSecondNs);
 }
 
 query::Moment moment_of(std::int64_t first, std::int64_t width_ns) {
@@ -132,10 +136,10 @@ std::optional<query::Moment> parse_clock(std::string_view text, WallNs now, repo
   const std::time_t seconds = now.ns / kSecondNs;
   std::tm parts{};
   zone == report::Zone::Local ? ::localtime_r(&seconds, &parts) : ::gmtime_r(&seconds, &parts);
-  const auto today = midnight(parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, zone);
+  const int year = parts.tm_year + 1900;
+  const auto today = time_on(year, parts.tm_mon + 1, parts.tm_mday, clock->ns, zone);
   if (!today) return std::nullopt;
-  const std::int64_t first = *today + clock->ns;
-  return moment_of(first > now.ns ? first - kDayNs : first, clock->width_ns);
+  return moment_of(*today > now.ns ? *today - kDayNs : *today, clock->width_ns);
 }
 
 std::optional<query::Moment> parse_date(std::string_view text, report::Zone zone) {
@@ -147,16 +151,16 @@ std::optional<query::Moment> parse_date(std::string_view text, report::Zone zone
   const auto day = scanner.digits(2);
   if (!day) return std::nullopt;
   if (scanner.is_done()) {
-    const auto first = midnight(*year, *month, *day, zone);
+    const auto first = time_on(*year, *month, *day, 0, zone);
     return first ? std::optional(moment_of(*first, kDayNs)) : std::nullopt;
   }
   if (!scanner.take('T') && !scanner.take('t') && !scanner.take(' ')) return std::nullopt;
   const auto clock = scan_clock(scanner);
   const auto offset = clock ? scan_zone(scanner) : std::nullopt;
   if (!clock || !offset || !scanner.is_done()) return std::nullopt;
-  const auto first = midnight(*year, *month, *day, *offset ? report::Zone::Utc : zone);
+  const auto first = time_on(*year, *month, *day, clock->ns, *offset ? report::Zone::Utc : zone);
   if (!first) return std::nullopt;
-  return moment_of(*first + clock->ns - offset->value_or(0) * kSecondNs, clock->width_ns);
+  return moment_of(*first - offset->value_or(0) * kSecondNs, clock->width_ns);
 }
 
 }  // namespace

@@ -119,8 +119,15 @@ void merge(Flow& flow, const Record& record) {
   }
 }
 
+/// Somebody who was seen using the socket and is not known to have moved nothing.
+bool moved_bytes(const Holder& holder) {
+  const bool is_counted = holder.bytes_out || holder.bytes_in;
+  return holder.is_user &&
+         (!is_counted || holder.bytes_out.value_or(0) + holder.bytes_in.value_or(0) > 0);
+}
+
 void lower_grade(Flow& flow) {
-  const auto users = std::ranges::count_if(flow.holders, &Holder::is_user);
+  const auto users = std::ranges::count_if(flow.holders, moved_bytes);
   if (users > 1 && flow.grade < Grade::Ambiguous) {
     flow.grade = Grade::Ambiguous;
     flow.via += flow.via.empty() ? "several users" : ", several users";

@@ -43,7 +43,7 @@ void Images::describe(Process& process, const event::Extra& exec_extra, BootNs s
   const event::Record* after = nullptr;
   const event::Record* own = nullptr;
   for (const auto& [boot_id, record] : found->second) {
-    if (is_other_file(record, exec_extra)) continue;
+    if (record.find_extra("sha256").empty() || is_other_file(record, exec_extra)) continue;
     const bool is_same_boot = boot_id == process.boot_id;
     if (is_same_boot && record.process == process.key) own = &record;
     if (is_same_boot ? record.boot <= since : record.time <= since_wall) {

@@ -79,11 +79,14 @@ const Lives::Stage* Lives::inherited(const std::string& boot_id, ProcessKey key,
 
 Process Lives::describe(const std::string& boot_id, ProcessKey key, const Stage* stage) const {
   Process process{.boot_id = boot_id, .key = key};
+  const auto offset = offsets_ns_.find(boot_id);
+  std::int64_t offset_ns = offset == offsets_ns_.end() ? 0 : offset->second;
   if (const Life* life = find_life(boot_id, key)) {
     process.parent = life->parent;
     process.user = life->user;
-    process.start = {life->offset_ns.value_or(0) + static_cast<std::int64_t>(start_of(key).ns)};
+    if (life->offset_ns) offset_ns = *life->offset_ns;
   }
+  process.start = {offset_ns + static_cast<std::int64_t>(start_of(key).ns)};
   if (!stage) return process;
   process.exe = stage->exe;
   process.args = stage->args;
@@ -193,6 +196,8 @@ Status Lives::load_many(const std::vector<Wanted>& wanted) {
 Status Lives::load(const std::vector<Wanted>& wanted) {
   std::set<Id> asked;
   std::vector<Wanted> now = wanted;
+  for (const Wanted& one : wanted)
+    offsets_ns_.try_emplace(one.boot_id, one.offset_ns);
   if (now.size() > kManyProcesses) {
     if (auto done = load_many(now); !done) return done;
   }

@@ -90,6 +90,7 @@ class Lives {
 
   store::LogReader& reader_;
   std::map<Id, Life> lives_;
+  std::map<std::string, std::int64_t> offsets_ns_;  ///< wall minus boot clock, by boot id
 };
 
 /// Boot-clock moment at which the kernel created the process.

@@ -21,7 +21,8 @@ bool is_failure(const std::string& state) {
 }  // namespace
 
 std::string label_of(const query::Process& process) {
-  const std::string name = process.exe.empty() ? "a process" : printable(base_of(process.exe));
+  const std::string name =
+      process.exe.empty() ? "unknown program" : printable(base_of(process.exe));
   if (process.user.empty()) return fmt::format("{} (pid {})", name, process.key.pid);
   return fmt::format("{} (pid {}, user {})", name, process.key.pid, printable(process.user));
 }
@@ -40,9 +41,9 @@ std::string ends_of(const query::Flow& flow) {
 
 std::string outcome_of(const query::Flow& flow) {
   std::string text = flow.state.empty() ? "state not known" : printable(flow.state);
-  if (flow.end) {
+  if (flow.end && *flow.end > flow.start) {
     text += fmt::format(" after {}", duration_text(flow.end->ns - flow.start.ns));
-  } else {
+  } else if (!flow.end) {
     text += ", not seen ending";
   }
   const std::uint64_t sent = flow.bytes_out.value_or(0);

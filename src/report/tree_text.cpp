@@ -86,7 +86,7 @@ class TreeText {
     add_names(branch, indent);
     add_flows(branch, indent);
     if (branch.modules != 0)
-      add_deed(indent, Ink::Dim, "mapped", count_text(branch.modules, "library file"));
+      add_deed(indent, Ink::Dim, "mapped", count_text(branch.modules, "code file"));
   }
 
   std::string fate_of(const query::Branch& branch) {

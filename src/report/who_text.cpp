@@ -157,7 +157,30 @@ void add_chain(std::string& out, const Style& style, const query::Process& proce
   out += chain_line(process, ancestors.size(), style);
 }
 
-std::string grade_reason(const FlowAnswer& answer) {
+struct Reason {
+  std::string_view via;
+  std::string_view words;
+};
+
+/// What the recorder writes into `via`, in words (docs/attribution.md).
+constexpr Reason kReasons[] = {
+    {"io", "it was seen sending or receiving on this socket"},
+    {"send", "it was seen sending on this socket"},
+    {"connect", "it was seen asking for this connection"},
+    {"listener", "it listened here; nobody was seen reading or writing"},
+    {"only_holder", "no other process had the socket open"},
+    {"only_user", "no other process was seen using the socket"},
+    {"socket_creator", "it made the socket"},
+    {"snapshot_holder", "it had the socket open when recording began"},
+    {"several_holders", "several processes had the socket open, none was seen using it"},
+    {"several_users", "several processes used the socket"},
+    {"send_by_several", "several processes sent on this socket"},
+    {"socket_older_than_recorder", "the socket was made before recording began"},
+};
+
+std::string_view grade_reason(const FlowAnswer& answer) {
+  const auto known = std::ranges::find(kReasons, answer.flow.via, &Reason::via);
+  if (known != std::end(kReasons)) return known->words;
   switch (answer.flow.grade) {
     case Grade::Proven: return "the kernel saw this process do it";
     case Grade::Likely: return "concluded, not seen; there is one candidate";
@@ -216,12 +239,13 @@ std::string group_text(const Group& group, const Style& style) {
 }
 
 std::string name_text(const query::NameAnswer& answer, const Style& style) {
-  const std::string who =
-      answer.process ? actor_of({.process = answer.process}) : "A process that cannot be named";
-  const std::string times = answer.times == 1 ? "" : fmt::format(", {} times since", answer.times);
-  std::string out = fmt::format("{} asked for {}{} at {} - no connection for it is in the log\n",
-                                style.paint(Ink::Strong, who), printable(answer.question.name),
-                                times, date_time(answer.question.time, style.zone));
+  const std::string who = actor_of({.process = answer.process});
+  const std::string times =
+      answer.times == 1 ? "" : fmt::format(" ({} times in all)", answer.times);
+  std::string out =
+      fmt::format("{} asked for {} at {}{} - no connection made for it is in the log\n",
+                  style.paint(Ink::Strong, who), printable(answer.question.name),
+                  date_time(answer.question.time, style.zone), times);
   if (!answer.process) return out;
   add_program(out, style, *answer.process);
   add_chain(out, style, *answer.process, answer.ancestors);
