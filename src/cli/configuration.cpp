@@ -203,14 +203,12 @@ std::string nearest_key(const std::string& path) {
   std::vector<std::string> paths;
   for (const Key& key : kKeys)
     paths.emplace_back(key.path);
-  const std::string nearest = nearest_word(path, paths);
-  if (!nearest.empty()) return nearest;
-  // Right key in the wrong table.
+  // The right key in the wrong table is nearer than any letters are.
+  const std::size_t dot = path.rfind('.');
   for (const std::string& known : paths) {
-    if (known.substr(known.find('.')) == path.substr(std::min(path.rfind('.'), path.size())))
-      return known;
+    if (dot != std::string::npos && known.substr(known.find('.')) == path.substr(dot)) return known;
   }
-  return {};
+  return nearest_word(path, paths);
 }
 
 Status apply_value(Options& options, const std::string& path, const toml::node& node,

@@ -199,6 +199,10 @@ Result<WhoAnswer> who(store::LogReader& reader, const WhoQuestion& question) {
   WhoAnswer answer;
   if (question.at) keep_alive_at(answer, *flows, *question.at);
   if (flows->empty() && !question.endpoint) {
+    // Flows for the name at another port or time: then it was not only asked for.
+    const auto any = find_flows(reader, Matcher({.name = question.name}));
+    if (!any) return std::unexpected(any.error());
+    if (!any->empty()) return answer;
     if (auto done = find_askers(reader, matcher, question, answer); !done)
       return std::unexpected(done.error());
     return answer;

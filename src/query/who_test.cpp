@@ -197,7 +197,12 @@ TEST(Who, NameIgnoresCaseAndTrailingDot) {
   log.flow(Kind::FlowClose, kCurl, 6000, "closed").name = "Example.ORG";
   EXPECT_EQ(who(log, {.name = "example.org."})->flows.size(), 1U);
   EXPECT_EQ(who(log, {.port = 443, .name = "example.org"})->flows.size(), 1U);
-  EXPECT_EQ(who(log, {.port = 80, .name = "example.org"})->flows.size(), 0U);
+  auto& question = log.add(Kind::DnsQuery, 5100);
+  question.process = kCurl;
+  question.name = "example.org";
+  const auto other_port = who(log, {.port = 80, .name = "example.org"});
+  EXPECT_EQ(other_port->flows.size(), 0U);
+  EXPECT_EQ(other_port->names.size(), 0U) << "it was not only asked for";
 }
 
 TEST(Who, NameWithoutAFlowSaysWhoAsked) {

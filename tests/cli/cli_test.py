@@ -286,7 +286,8 @@ class OddLogs(WithLog):
         log = self.copy("damaged")
         (file,) = (log / "events").glob("*.csv")
         lines = file.read_bytes().split(b"\n")
-        lines[3] = b"garbage,that,is,no,record"
+        at = next(i for i, line in enumerate(lines) if b",exec,4242@70000000," in line)
+        lines[at] = lines[at][:lines[at].index(b",exec,")] + b",exec,4242@70000000,and,no,record"
         file.write_bytes(b"\n".join(lines))
         shown = self.ask("show", "--json", status=7, log=str(log))
         self.assertIn("damaged", shown.stderr)
