@@ -106,14 +106,17 @@ Process Lives::find(const std::string& boot_id, ProcessKey key, BootNs at) const
 
 Process Lives::find_image(const std::string& boot_id, ProcessKey key, BootNs at, BootNs until,
                           std::string_view exe) const {
-  const Life* life = find_life(boot_id, key);
   const Stage* stage = inherited(boot_id, key, at);
-  if (life && !exe.empty() && (!stage || stage->exe != exe)) {
+  if (exe.empty() || (stage && stage->exe == exe)) return describe(boot_id, key, stage);
+  stage = nullptr;  // its exec may be lost: then no other image may stand in for it
+  if (const Life* life = find_life(boot_id, key)) {
     for (const Stage& candidate : life->stages) {
       if (candidate.since <= until && candidate.exe == exe) stage = &candidate;
     }
   }
-  return describe(boot_id, key, stage);
+  Process process = describe(boot_id, key, stage);
+  process.exe = exe;
+  return process;
 }
 
 std::vector<Process> Lives::ancestors(const std::string& boot_id, ProcessKey key) const {

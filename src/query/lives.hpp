@@ -50,7 +50,8 @@ class Lives {
   /// The process with the image it ran at `at`; what is not known stays empty.
   [[nodiscard]] Process find(const std::string& boot_id, event::ProcessKey key, BootNs at) const;
 
-  /// The same, preferring the latest stage before `until` whose image is `exe`.
+  /// The same for a record that itself names the image: only `exe` will do, from
+  /// the latest exec of it before `until`. Empty `exe`: as find().
   [[nodiscard]] Process find_image(const std::string& boot_id, event::ProcessKey key, BootNs at,
                                    BootNs until, std::string_view exe) const;
 

@@ -93,10 +93,7 @@ Process process_of(const Flow& flow, const Lives& lives) {
   const Lives::Wanted wanted = wanted_of(flow, *flow.process);
   Process process =
       lives.find_image(flow.boot_id, *flow.process, wanted.at, flow.last_seen_boot, flow.exe);
-  if (process.exe.empty()) {
-    process.exe = flow.exe;
-    process.args = flow.args;
-  }
+  if (process.args.empty()) process.args = flow.args;
   if (process.user.empty()) process.user = flow.user;
   if (!process.parent) process.parent = flow.parent;
   process.start = {static_cast<std::int64_t>(start_of(process.key).ns) + wanted.offset_ns};

@@ -96,6 +96,16 @@ TEST(Who, TheRecordsOwnImageWinsOverTheTime) {
   EXPECT_EQ(who(log, about("192.0.2.7"))->flows[0].process->exe, "/bin/nc");
 }
 
+TEST(Who, NoOtherImageStandsInForOneWhoseExecIsLost) {
+  FakeLog log;
+  add_family(log);
+  log.fork(kOther, kShell);
+  log.flow(Kind::FlowClose, kOther, 6000, "closed").exe = "/usr/bin/wget";
+  const auto answer = who(log, about("192.0.2.7"));
+  EXPECT_EQ(answer->flows[0].process->exe, "/usr/bin/wget");
+  EXPECT_TRUE(answer->flows[0].process->args.empty());
+}
+
 TEST(Who, ForkWithoutExecInheritsTheParentsImageOfThatMoment) {
   FakeLog log;
   add_family(log);

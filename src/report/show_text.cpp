@@ -158,7 +158,7 @@ std::string RecordLines::next(const Record& record) {
       "{} {} {} {}", style_.paint(Ink::Dim, time_of_day(record.time, style_.zone)),
       style_.paint(ink_of(record), padded(std::string(event::to_text(record.kind)), kKindColumns)),
       padded(who_of(record), kWhoColumns), summary_of(record));
-  return out + cut(line, style_.columns) + "\n";
+  return out + line_of(line, style_.columns);
 }
 
 }  // namespace alibi::report

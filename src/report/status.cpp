@@ -73,7 +73,7 @@ std::string sensor_lines(const RecorderStatus& status, const Style& style) {
         "  {:<{}}  {}  {}{}", printable(sensor.name), widest,
         style.paint(ink_of(sensor.state), fmt::format("{:<11}", printable(sensor.state))),
         style.paint(Ink::Dim, printable(sensor.hook)), detail);
-    out += cut(line, style.columns) + "\n";
+    out += line_of(line, style.columns);
   }
   return out;
 }

@@ -133,6 +133,12 @@ std::string cut(std::string_view text, std::size_t columns) {
   return out;
 }
 
+std::string line_of(std::string text, std::size_t columns) {
+  while (text.ends_with(' '))
+    text.pop_back();
+  return cut(text, columns) + "\n";
+}
+
 std::string date_time(WallNs time, Zone zone) {
   const std::tm parts = broken_down(time, zone);
   std::string suffix = "Z";

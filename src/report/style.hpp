@@ -32,6 +32,9 @@ struct Style {
 /// At most `columns` wide, the cut shown by an ellipsis; colour codes survive.
 [[nodiscard]] std::string cut(std::string_view text, std::size_t columns);
 
+/// cut(), without blanks at the end, with a line end.
+[[nodiscard]] std::string line_of(std::string text, std::size_t columns);
+
 /// "2026-11-22 02:48:11.123Z", or with the zone's offset.
 [[nodiscard]] std::string date_time(WallNs time, Zone zone);
 [[nodiscard]] std::string date(WallNs time, Zone zone);         ///< "2026-11-22"

@@ -31,7 +31,7 @@ class RecordLines {
 
 /// "curl (pid 4242, user root)"; "a process (pid 7)" where the image is not known.
 [[nodiscard]] std::string label_of(const query::Process& process);
-/// As typed in a shell, printable.
+/// As typed in a shell, printable; "" when the arguments are not in the log.
 [[nodiscard]] std::string command_of(const std::vector<std::string>& args);
 /// "10.0.0.1:5 -> 10.0.0.2:80 tcp", arrow by direction.
 [[nodiscard]] std::string ends_of(const query::Flow& flow);

@@ -37,13 +37,13 @@ class TreeText {
                 Ink ink) {
     const std::string line = fmt::format("{}{}  {}", style_.paint(Ink::Dim, indent),
                                          style_.paint(ink, label), style_.paint(Ink::Dim, detail));
-    out_ += cut(line, style_.columns) + "\n";
+    out_ += line_of(line, style_.columns);
   }
 
   void add_deed(const std::string& indent, Ink ink, std::string_view what, std::string_view text) {
     const std::string line =
         fmt::format("{}{} {}", style_.paint(Ink::Dim, indent), style_.paint(ink, what), text);
-    out_ += cut(line, style_.columns) + "\n";
+    out_ += line_of(line, style_.columns);
   }
 
   void add_rest(const std::string& indent, std::size_t count, std::string_view noun) {

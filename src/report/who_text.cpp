@@ -142,7 +142,7 @@ std::string chain_line(const query::Process& process, std::size_t depth, const S
   const std::string line =
       fmt::format("    {}{}  {}", style.paint(Ink::Dim, branch), label_of(process),
                   style.paint(Ink::Dim, command_of(process.args)));
-  return cut(line, style.columns) + "\n";
+  return line_of(line, style.columns);
 }
 
 void add_chain(std::string& out, const Style& style, const query::Process& process,

@@ -217,8 +217,8 @@ class Show(WithLog):
         self.assertEqual(trick["extra"]["ino"], "77")
 
     def test_filters(self):
-        for arguments, count in ((["--kind", "exec", "--pid", "4242"], 2), (["--exe", "curl"], 1),
-                                 (["--exe", "/usr/bin/curl"], 1), (["--addr", "2001:db8::7"], 1), (["--port", "443"], 1),
+        for arguments, count in ((["--kind", "exec", "--pid", "4242"], 2), (["--exe", "curl"], 3),
+                                 (["--exe", "/usr/bin/curl"], 3), (["--addr", "2001:db8::7"], 1), (["--port", "443"], 1),
                                  (["--name", "example.ORG"], 2), (["--name", "/usr/bin/curl"], 1),
                                  (["--name", ".example"], 1), (["--process", "4242@70000000"], 7),
                                  (["--kind", "exit", "--from", "2026-11-22 02:01:30", "--to", "2026-11-22 02:01"], 2)):
@@ -293,7 +293,9 @@ class OddLogs(WithLog):
         self.assertIn("damaged", shown.stderr)
         self.assertEqual(len(shown.stdout.splitlines()), len(self.objects("show")) - 1)
         answer = self.ask("who", "192.0.2.7:8000", status=7, log=str(log))
-        self.assertIn("/usr/bin/curl", answer.stdout)
+        # Its exec is lost, so that arguments and user are, and nothing takes their place.
+        self.assertIn("/usr/bin/curl (pid 4242) connected", answer.stdout)
+        self.assertNotIn("  command", answer.stdout)
 
 
 class Terminal(WithLog):

@@ -87,6 +87,7 @@ Record flow(Kind kind, ProcessKey process, std::uint64_t boot_us, const char* id
   record.remote = event::parse_endpoint(remote);
   record.direction = direction;
   record.result = result;
+  if (process == kCurl) record.exe = "/usr/bin/curl";
   record.grade = Grade::Proven;
   record.via = "connect";
   return record;
