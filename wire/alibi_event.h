@@ -81,10 +81,11 @@ struct alibi_config {
   __u64 wake_bytes;     /* wake the reader when this much is unread */
   __u64 open_after_ns;  /* announce flows that live longer than this */
   __u64 update_after_ns;
+  __u64 valid_from_ns;  /* recorder's own mark: earlier records are a predecessor's to tell */
   __u32 recorder_tgid;  /* signals to this process are recorded */
   __u32 wire_version;
 };
-ALIBI_WIRE_TYPE(struct alibi_config, 32);
+ALIBI_WIRE_TYPE(struct alibi_config, 40);
 
 /* ---------------------------------------------------------------- processes */
 

@@ -23,6 +23,7 @@ struct Batch {
   std::uint64_t network_position = 0;
   std::vector<ConversationEnd> ends;
   std::vector<event::ProcessKey> forgotten;
+  bool ends_predecessor = false;  ///< all that the programs of an earlier build told is in here
 };
 
 class BatchQueue {

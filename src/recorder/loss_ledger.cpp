@@ -39,6 +39,14 @@ void LossLedger::restore(const event::Record& record) {
   }
 }
 
+void LossLedger::begin(bool has_taken_over_rings) {
+  for (auto& [name, line] : lines_) {
+    const bool is_of_rings = name.first == "ring_full" || name.first == "conversation_table_full" ||
+                             name.first == "no_socket_state";
+    line.base = is_of_rings && has_taken_over_rings ? 0 : line.told;
+  }
+}
+
 std::string LossLedger::totals_text() const {
   std::string text;
   for (const auto& [name, line] : lines_)
@@ -48,9 +56,10 @@ std::string LossLedger::totals_text() const {
   return text;
 }
 
-void LossLedger::observe(std::string_view reason, std::string_view what, std::uint64_t total,
+void LossLedger::observe(std::string_view reason, std::string_view what, std::uint64_t counter,
                          BootNs now) {
   Line& line = lines_[{std::string(reason), std::string(what)}];
+  const std::uint64_t total = line.base + counter;
   if (total > line.told) {
     fresh_.push_back(
         {std::string(reason), std::string(what), total - line.told, total, line.checked, now});

@@ -31,11 +31,14 @@ class LossLedger {
  public:
   /// Totals that were told before: from `loss` records and segment heads.
   void restore(const event::Record& record);
+  /// After restore(): the counters observed from now on began at zero, apart
+  /// from those of the rings when the rings were taken over.
+  void begin(bool has_taken_over_rings);
   /// For the `segment` record: "ring_full/exec=12,...", empty if nothing was lost.
   [[nodiscard]] std::string totals_text() const;
 
-  /// The counter `reason`/`what` of its source stands at `total` now.
-  void observe(std::string_view reason, std::string_view what, std::uint64_t total, BootNs now);
+  /// The counter `reason`/`what` of its source stands at `counter` now.
+  void observe(std::string_view reason, std::string_view what, std::uint64_t counter, BootNs now);
   void observe(const std::vector<alibi_counters>& counters, BootNs now);
 
   /// What came since the last call.
@@ -47,6 +50,7 @@ class LossLedger {
  private:
   struct Line {
     std::uint64_t told = 0;
+    std::uint64_t base = 0;  ///< told when the observed counter began at zero
     BootNs checked;
   };
   std::map<std::pair<std::string, std::string>, Line> lines_;

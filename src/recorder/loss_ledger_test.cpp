@@ -41,6 +41,20 @@ TEST(LossLedger, ARestartedOneGoesOnFromItsOwnRecords) {
   EXPECT_EQ(losses[0].total, 6U);
 }
 
+TEST(LossLedger, NewRingsCountFromZeroAgain) {
+  LossLedger first;
+  first.observe({counters(5)}, BootNs{100});
+  LossLedger second;
+  for (const Loss& loss : first.take())
+    second.restore(to_record(loss));
+  second.begin(/*has_taken_over_rings=*/false);
+  second.observe({counters(2)}, BootNs{200});
+  const auto losses = second.take();
+  ASSERT_EQ(losses.size(), 1U);
+  EXPECT_EQ(losses[0].count, 2U);
+  EXPECT_EQ(losses[0].total, 7U);
+}
+
 TEST(LossLedger, ARestartedOneGoesOnFromTheSegmentHead) {
   LossLedger first;
   first.observe({counters(5)}, BootNs{100});
@@ -50,8 +64,9 @@ TEST(LossLedger, ARestartedOneGoesOnFromTheSegmentHead) {
   head.extra = {{"lost", first.totals_text()}};
   LossLedger second;
   second.restore(head);
+  second.begin(/*has_taken_over_rings=*/true);
   second.observe({counters(5)}, BootNs{200});
-  second.observe("perf_buffer_full", "side_band", 9, BootNs{200});
+  second.observe("perf_buffer_full", "side_band", 0, BootNs{200});
   EXPECT_TRUE(second.take().empty());
   EXPECT_EQ(second.total(), 14U);
 }

@@ -18,9 +18,11 @@ constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kWalkEveryNs = 10 * kSecondNs;
 constexpr int kDrainEveryMs = 50;
 
-std::uint64_t source_mark(char ring, std::uint16_t cpu, std::uint64_t number) {
-  return (ring == 'p' ? 0ULL : 1ULL << 63) | static_cast<std::uint64_t>(cpu) << 48 |
-         (number & ((1ULL << 48) - 1));
+/// Numbers begin again with new rings; the time tells their records apart.
+std::uint64_t source_mark(char ring, std::uint16_t cpu, std::uint64_t number, BootNs boot) {
+  const std::uint64_t place = (ring == 'p' ? 0ULL : 1ULL << 63) |
+                              static_cast<std::uint64_t>(cpu) << 48 | (number & ((1ULL << 48) - 1));
+  return place ^ boot.ns * 0x9E3779B97F4A7C15ULL;
 }
 
 }  // namespace
@@ -102,11 +104,12 @@ void Pipeline::open_side_sensors() {
 
 // State of the recorder before this one, out of what it wrote.
 Status Pipeline::restore() {
-  return log_->replay([this](const Record& record) {
+  const auto done = log_->replay([this](const Record& record) {
     losses_.restore(record);
     conversations_.restore(record);
     if (record.source.ring)
-      written_.insert(source_mark(record.source.ring, record.source.cpu, record.source.number));
+      written_.push_back(
+          source_mark(record.source.ring, record.source.cpu, record.source.number, record.boot));
     if (record.process) {
       Process& process = shared_.processes.add(*record.process);
       if (record.parent) process.parent = record.parent;
@@ -121,6 +124,9 @@ Status Pipeline::restore() {
       if (cookie) shared_.sockets.add_holder(cookie, *record.process);
     }
   });
+  losses_.begin(probes_.is_resumed());
+  std::ranges::sort(written_);
+  return done;
 }
 
 store::LogWriter::SegmentHead Pipeline::segment_head() {
@@ -222,11 +228,13 @@ void Pipeline::drain_loop(bool begin_snapshot) {
     (void)probes_.walk_tasks();
     (void)probes_.walk_files();
   }
+  drain_predecessor();
   while (!is_stopping_) {
     (void)::poll(fds.data(), fds.size(), kDrainEveryMs);
     drain_once();
   }
   drain_once();
+  finish_images();
   {
     const std::lock_guard lock(state_mutex_);
     once_a_second(boot_now(), true);
@@ -250,7 +258,7 @@ void Pipeline::drain_once() {
       is_more = !is_empty;
       if (is_empty) {
         drained_ = now;
-        written_.clear();  // all that waited in the rings at the start has been read
+        written_ = {};  // all that waited in the rings at the start has been read
       }
     }
     Batch batch = make_batch();
@@ -267,37 +275,94 @@ void Pipeline::drain_once() {
 bool Pipeline::drain_rings() {
   if (network_end_ <= network_ring_->cursor()) network_end_ = network_ring_->producer();
   const std::uint64_t process_end = process_ring_->producer();
-  process_ring_->read(std::min(process_end, process_ring_->cursor() + kChunkBytes),
-                      [this](std::span<const std::byte> bytes) { on_process_bytes(bytes); });
+  process_ring_->read(
+      std::min(process_end, process_ring_->cursor() + kChunkBytes),
+      [this](std::span<const std::byte> bytes) { on_bytes(ALIBI_RING_PROCESS, false, bytes); });
   // A record still being written ends a read early; the next turn gets it.
   if (process_ring_->cursor() + kChunkBytes < process_end) return false;
-  network_ring_->read(std::min(network_end_, network_ring_->cursor() + kChunkBytes),
-                      [this](std::span<const std::byte> bytes) { on_network_bytes(bytes); });
+  network_ring_->read(
+      std::min(network_end_, network_ring_->cursor() + kChunkBytes),
+      [this](std::span<const std::byte> bytes) { on_bytes(ALIBI_RING_NETWORK, false, bytes); });
   return network_ring_->cursor() + kChunkBytes >= network_end_;
 }
 
-void Pipeline::on_network_bytes(std::span<const std::byte> bytes) {
-  const alibi_header* header = view_header(bytes);
-  if (header && !written_.empty() && written_.contains(source_mark('n', header->cpu, header->seq)))
-    return;
+void Pipeline::on_network_bytes(const alibi_header& header, std::span<const std::byte> bytes) {
+  if (header.kind == ALIBI_RECORD_FLOW) ++flows_;
   if (!network_translator_.translate(bytes)) ++unknown_records_;
-  if (header && header->kind == ALIBI_RECORD_FLOW) ++flows_;
 }
 
-void Pipeline::on_process_bytes(std::span<const std::byte> bytes) {
-  const alibi_header* header = view_header(bytes);
-  if (header) {
-    const BootNs when{header->boot_ns};
-    if (header->kind == ALIBI_RECORD_FORK)
-      check_.saw_program(SideBandCheck::What::Fork, header->process.tgid, when);
-    if (header->kind == ALIBI_RECORD_EXEC)
-      check_.saw_program(SideBandCheck::What::Exec, header->process.tgid, when);
-    if (header->kind == ALIBI_RECORD_EXIT)
-      check_.saw_program(SideBandCheck::What::Exit, header->process.tgid, when);
-    if (!written_.empty() && written_.contains(source_mark('p', header->cpu, header->seq))) return;
-    if (header->kind == ALIBI_RECORD_FORK) ++processes_;
+void Pipeline::on_process_bytes(const alibi_header& header, std::span<const std::byte> bytes) {
+  const BootNs when{header.boot_ns};
+  if (header.kind == ALIBI_RECORD_FORK) {
+    check_.saw_program(SideBandCheck::What::Fork, header.process.tgid, when);
+    ++processes_;
   }
+  if (header.kind == ALIBI_RECORD_EXEC)
+    check_.saw_program(SideBandCheck::What::Exec, header.process.tgid, when);
+  if (header.kind == ALIBI_RECORD_EXIT)
+    check_.saw_program(SideBandCheck::What::Exit, header.process.tgid, when);
   if (!process_translator_.translate(bytes)) ++unknown_records_;
+}
+
+// Not what is in the log already, and of two builds' copies only one.
+void Pipeline::on_bytes(alibi_ring ring, bool is_predecessor, std::span<const std::byte> bytes) {
+  const alibi_header* header = view_header(bytes);
+  if (!header) {
+    ++unknown_records_;
+    return;
+  }
+  const BootNs when{header->boot_ns};
+  if (is_predecessor != (when < probes_.valid_from())) return;
+  const bool is_process = ring == ALIBI_RING_PROCESS;
+  if (!written_.empty() &&
+      std::ranges::binary_search(
+          written_, source_mark(is_process ? 'p' : 'n', header->cpu, header->seq, when)))
+    return;
+  if (is_process)
+    on_process_bytes(*header, bytes);
+  else
+    on_network_bytes(*header, bytes);
+}
+
+// Executables that wait for the hasher still; without the lock, it takes time.
+void Pipeline::finish_images() {
+  constexpr std::chrono::seconds kPatience{2};
+  if (!inspector_) return;
+  const auto images = inspector_->finish(kPatience);
+  const std::lock_guard lock(state_mutex_);
+  for (const ImageResult& image : images)
+    process_translator_.on_image(image);
+  losses_.observe("recording_ended", "image", inspector_->pending(), boot_now());
+}
+
+// What the programs of an earlier build recorded until ours were attached.
+void Pipeline::drain_predecessor() {
+  if (!probes_.predecessor()) return;
+  const Probes::Predecessor predecessor = *probes_.predecessor();
+  const bool is_readable = predecessor.wire_version == ALIBI_WIRE_VERSION;
+  std::uint64_t unread = 0;
+  for (const auto& [ring, fd] : {std::pair{ALIBI_RING_PROCESS, predecessor.process_ring_fd},
+                                 std::pair{ALIBI_RING_NETWORK, predecessor.network_ring_fd}}) {
+    auto reader = RingReader::open(fd);
+    if (!reader) continue;
+    const std::uint64_t end = (*reader)->producer();
+    while ((*reader)->cursor() < end) {
+      const std::lock_guard lock(state_mutex_);
+      const std::size_t count = (*reader)->read(std::min(end, (*reader)->cursor() + kChunkBytes),
+                                                [&](std::span<const std::byte> bytes) {
+                                                  if (is_readable) on_bytes(ring, true, bytes);
+                                                });
+      if (count == 0) break;  // a record that was never finished
+      if (!is_readable) unread += count;
+    }
+  }
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (unread) losses_.observe("upgrade", "record", unread, boot_now());
+  }
+  Batch batch = make_batch();
+  batch.ends_predecessor = true;
+  queue_.push(std::move(batch));
 }
 
 void Pipeline::drain_perf() {
@@ -346,7 +411,21 @@ void Pipeline::once_a_second(BootNs now, bool is_last) {
     }
     forgotten_.push_back(process.key);
   });
-  if (perf_) (void)perf_->refresh();
+  refresh_perf(now);
+}
+
+// A CPU that came online was not covered by the side band until now.
+void Pipeline::refresh_perf(BootNs now) {
+  if (!perf_) return;
+  const auto opened = perf_->refresh();
+  if (opened && *opened == 0) return;
+  Record record = shared_.make(Kind::Sensor, now, nullptr);
+  record.name = "module";
+  record.result = opened ? "ok" : "degraded";
+  record.via = "perf PERF_RECORD_MMAP2";
+  add(record, "detail",
+      opened ? fmt::format("{} CPUs came online", *opened) : opened.error().message);
+  shared_.out.push_back(std::move(record));
 }
 
 void Pipeline::sweep(BootNs now, bool is_last) {
@@ -445,6 +524,7 @@ void Pipeline::store(Batch batch) {
   conversations_.commit(batch.ends);
   for (const auto key : batch.forgotten)
     (void)log_->forget(key);
+  if (batch.ends_predecessor) probes_.end_predecessor();
 }
 
 Pipeline::Counts Pipeline::counts() {

@@ -14,7 +14,6 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <unordered_set>
 #include <vector>
 
 #include "recorder/batch_queue.hpp"
@@ -91,8 +90,12 @@ class Pipeline {
   void drain_perf();
   bool drain_rings();
   void drain_connector();
-  void on_process_bytes(std::span<const std::byte> bytes);
-  void on_network_bytes(std::span<const std::byte> bytes);
+  void drain_predecessor();
+  void finish_images();
+  void refresh_perf(BootNs now);
+  void on_bytes(alibi_ring ring, bool is_predecessor, std::span<const std::byte> bytes);
+  void on_process_bytes(const alibi_header& header, std::span<const std::byte> bytes);
+  void on_network_bytes(const alibi_header& header, std::span<const std::byte> bytes);
   void once_a_second(BootNs now, bool is_last);
   void sweep(BootNs now, bool is_last);
   void observe_losses(BootNs now);
@@ -117,7 +120,7 @@ class Pipeline {
   Conversations conversations_;
   LossLedger losses_;
   SideBandCheck check_;
-  std::unordered_set<std::uint64_t> written_;  // sources in the log already, after a restart
+  std::vector<std::uint64_t> written_;  // sources in the log already, after a restart; sorted
   std::vector<event::ProcessKey> forgotten_;
   std::vector<ConversationEnd> ends_;
   std::optional<perf::PerfSideBand> perf_;

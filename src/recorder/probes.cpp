@@ -94,6 +94,8 @@ bool is_filesystem(const char* path, long magic) {
   return ::statfs(path, &info) == 0 && info.f_type == magic;
 }
 
+constexpr const char* kComplete = "complete";  // marks a set of pins that is whole
+
 constexpr long kTracefsMagic = 0x74726163;  // include/uapi/linux/magic.h
 constexpr long kBpffsMagic = 0xcafe4a11;
 
@@ -114,6 +116,7 @@ class ProbeLoader {
   Result<std::unique_ptr<Probes>> load();
 
  private:
+  void find_predecessor();
   Status take_over_pins();
   Status load_fresh();
   Status load_object(const void* bytes, std::size_t size, const char* name);
@@ -166,21 +169,39 @@ Result<std::unique_ptr<Probes>> ProbeLoader::load() {
   if (const auto cgroups = CgroupPaths::open())
     cgroup_root_ =
         UniqueFd(::open(cgroups->mount().directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  probes_->pin_directory_ = settings_.pin_directory;
+  if (!settings_.pin_directory.empty())
+    probes_->pin_directory_ = settings_.pin_directory / build_mark();
 
   Status done;
-  if (!settings_.pin_directory.empty() && fs::exists(pin(build_mark()))) {
+  find_predecessor();
+  if (!settings_.pin_directory.empty() && fs::exists(pin(kComplete))) {
     done = take_over_pins();
   } else {
-    if (!settings_.pin_directory.empty() && fs::exists(settings_.pin_directory)) {
-      probes_->replaced_ = "programs of another build, or an incomplete set, were attached";
-      probes_->unpin();
-    }
+    if (!settings_.pin_directory.empty()) probes_->unpin();  // a set that was never finished
     done = load_fresh();
   }
   ::btf__free(kernel_);
   if (!done) return std::unexpected(done.error());
   return std::move(probes_);
+}
+
+// Pins of another build, found in a directory beside ours.
+void ProbeLoader::find_predecessor() {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(settings_.pin_directory, ignored)) {
+    if (entry.path() == probes_->pin_directory_ || !fs::exists(entry.path() / kComplete)) continue;
+    Probes::Predecessor found;
+    const UniqueFd config_fd(::bpf_obj_get((entry.path() / "al_config").c_str()));
+    alibi_config config{};
+    const std::uint32_t zero = 0;
+    if (config_fd.is_open() && ::bpf_map_lookup_elem(config_fd.get(), &zero, &config) == 0)
+      found.wire_version = config.wire_version;
+    found.process_ring_fd = ::bpf_obj_get((entry.path() / "al_ring_process").c_str());
+    found.network_ring_fd = ::bpf_obj_get((entry.path() / "al_ring_network").c_str());
+    found.counters_fd = ::bpf_obj_get((entry.path() / "al_counters").c_str());
+    probes_->predecessor_ = found;
+    return;
+  }
 }
 
 Status ProbeLoader::load_fresh() {
@@ -200,6 +221,7 @@ Status ProbeLoader::load_fresh() {
     if (auto ok = load_object(image.bytes, image.size, image.name); !ok) return ok;
   find_maps();
   if (auto ok = attach_all(); !ok) return ok;
+  if (probes_->predecessor_) probes_->valid_from_ = boot_now();
   if (!settings_.pin_directory.empty())
     if (auto ok = pin_all(); !ok) return ok;
   sum_up_sensors();
@@ -371,7 +393,7 @@ void ProbeLoader::sum_up_sensors() {
 
 Status ProbeLoader::pin_all() {
   std::error_code ignored;
-  fs::create_directories(settings_.pin_directory, ignored);
+  fs::create_directories(probes_->pin_directory_, ignored);
   fs::permissions(settings_.pin_directory, fs::perms::owner_all, ignored);
   for (bpf_object* object : probes_->objects_) {
     bpf_map* map = nullptr;
@@ -391,8 +413,7 @@ Status ProbeLoader::pin_all() {
                   fmt::format("does not outlive a restart: {}", ::strerrordesc_np(-error)));
   }
   // Last, as the mark of a complete set: a directory in bpffs holds no data.
-  if (::mkdir(pin(build_mark()).c_str(), 0700) != 0)
-    return fail_errno(errno, "mark pinned programs");
+  if (::mkdir(pin(kComplete).c_str(), 0700) != 0) return fail_errno(errno, "mark pinned programs");
   return {};
 }
 
@@ -422,6 +443,10 @@ Status ProbeLoader::take_over_pins() {
       set_failure(plan.program, "", "");
   }
   probes_->is_resumed_ = true;
+  alibi_config config{};
+  const std::uint32_t zero = 0;
+  if (::bpf_map_lookup_elem(probes_->config_fd_, &zero, &config) == 0)
+    probes_->valid_from_ = BootNs{config.valid_from_ns};
   sum_up_sensors();
   return {};
 }
@@ -444,12 +469,41 @@ Probes::~Probes() {
       UniqueFd(fd).reset();
 }
 
-void Probes::unpin() {
+namespace {
+
+// Pins are files in bpffs, which removes nothing recursively by itself.
+bool remove_pins(const fs::path& directory) {
   std::error_code ignored;
-  // bpffs removes nothing recursively by itself, and pins are files there.
-  for (const auto& entry : fs::directory_iterator(pin_directory_, ignored))
+  if (!fs::exists(directory, ignored)) return false;
+  for (const auto& entry : fs::directory_iterator(directory, ignored))
     fs::remove(entry, ignored);
-  fs::remove(pin_directory_, ignored);
+  return fs::remove(directory, ignored);
+}
+
+}  // namespace
+
+void Probes::unpin() {
+  if (!pin_directory_.empty()) remove_pins(pin_directory_);
+}
+
+bool Probes::unpin_all(const fs::path& pin_directory) {
+  std::error_code ignored;
+  bool any = false;
+  for (const auto& entry : fs::directory_iterator(pin_directory, ignored))
+    any |= remove_pins(entry.path());
+  fs::remove(pin_directory, ignored);
+  return any;
+}
+
+void Probes::end_predecessor() {
+  if (!predecessor_) return;
+  for (const int fd :
+       {predecessor_->process_ring_fd, predecessor_->network_ring_fd, predecessor_->counters_fd})
+    UniqueFd(fd).reset();
+  predecessor_.reset();
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(pin_directory_.parent_path(), ignored))
+    if (entry.path() != pin_directory_) remove_pins(entry.path());
 }
 
 int Probes::ring_fd(alibi_ring ring) const {
@@ -462,7 +516,8 @@ bool Probes::works(std::string_view sensor) const {
   return at != sensors_.end() && (at->state == "ok" || at->state == "degraded");
 }
 
-Status Probes::configure(const alibi_config& config) {
+Status Probes::configure(alibi_config config) {
+  config.valid_from_ns = valid_from_.ns;
   const std::uint32_t zero = 0;
   if (::bpf_map_update_elem(config_fd_, &zero, &config, BPF_ANY) != 0)
     return fail_errno(errno, "write settings of the kernel programs");
@@ -470,9 +525,13 @@ Status Probes::configure(const alibi_config& config) {
 }
 
 Result<std::vector<alibi_counters>> Probes::read_counters() const {
+  return read_counters(counters_fd_);
+}
+
+Result<std::vector<alibi_counters>> Probes::read_counters(int map_fd) {
   std::vector<alibi_counters> counters(static_cast<std::size_t>(::libbpf_num_possible_cpus()));
   const std::uint32_t zero = 0;
-  if (::bpf_map_lookup_elem(counters_fd_, &zero, counters.data()) != 0)
+  if (::bpf_map_lookup_elem(map_fd, &zero, counters.data()) != 0)
     return fail_errno(errno, "read counters of the kernel programs");
   return counters;
 }

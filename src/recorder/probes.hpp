@@ -7,14 +7,18 @@
 //
 // With a pin directory (below /sys/fs/bpf) programs and maps outlive the
 // process; a later Probes of the same build takes them over with the rings just
-// as they were left. Thread: created by one thread, used by the drain thread.
+// as they were left. Those of another build (an upgrade) go on until the new
+// ones are attached and what they recorded before that moment has been read. Thread: created by one
+// thread, used by the drain thread.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "recorder/recorder.hpp"
 #include "wire/alibi_event.h"
@@ -41,19 +45,32 @@ class Probes {
 
   /// True when pinned programs were found running and taken over.
   [[nodiscard]] bool is_resumed() const { return is_resumed_; }
-  /// Why programs found pinned were not taken over; empty if there were none.
-  [[nodiscard]] const std::string& replaced() const { return replaced_; }
+
+  /// Rings of an earlier build that is attached still. What they hold from
+  /// before valid_from() is theirs to tell; -1: none, or not of our layout.
+  struct Predecessor {
+    int process_ring_fd = -1;
+    int network_ring_fd = -1;
+    int counters_fd = -1;
+    std::uint32_t wire_version = 0;
+  };
+  [[nodiscard]] const std::optional<Predecessor>& predecessor() const { return predecessor_; }
+  /// Records of our own rings from before this moment are the predecessor's.
+  [[nodiscard]] BootNs valid_from() const { return valid_from_; }
+  /// Detaches the predecessor. Store thread, once what it told is in the log.
+  void end_predecessor();
 
   [[nodiscard]] int ring_fd(alibi_ring ring) const;
   [[nodiscard]] int conversations_fd() const;
   [[nodiscard]] const std::vector<SensorState>& sensors() const { return sensors_; }
   [[nodiscard]] bool works(std::string_view sensor) const;
 
-  /// The settings the programs read while they run.
-  Status configure(const alibi_config& config);
+  /// The settings the programs read while they run; valid_from_ns is kept.
+  Status configure(alibi_config config);
 
   /// One element per CPU. Errors: Io.
   Result<std::vector<alibi_counters>> read_counters() const;
+  static Result<std::vector<alibi_counters>> read_counters(int map_fd);
 
   /// How often the kernel skipped a program because it was active already on
   /// that CPU (Linux 5.12, bpf_prog_info.recursion_misses), over all programs.
@@ -67,6 +84,8 @@ class Probes {
 
   /// Takes every pin away, so that nothing stays attached after this object.
   void unpin();
+  /// The same for whatever is pinned below `pin_directory`. True: something was.
+  static bool unpin_all(const std::filesystem::path& pin_directory);
 
  private:
   Probes() = default;
@@ -84,7 +103,9 @@ class Probes {
   std::vector<bpf_object*> objects_;
   std::vector<Program> programs_;
   std::vector<SensorState> sensors_;
-  std::filesystem::path pin_directory_;
+  std::filesystem::path pin_directory_;  ///< of this build
+  std::optional<Predecessor> predecessor_;
+  BootNs valid_from_;
   int process_ring_fd_ = -1;  ///< borrowed from the objects, or ours when resumed
   int network_ring_fd_ = -1;
   int counters_fd_ = -1;
@@ -92,7 +113,6 @@ class Probes {
   int conversations_fd_ = -1;
   int sock_fd_ = -1;
   bool is_resumed_ = false;
-  std::string replaced_;
 };
 
 }  // namespace alibi::recorder

@@ -94,8 +94,9 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   auto loaded = Probes::load(settings);
   if (!loaded) return std::unexpected(loaded.error());
   probes = std::move(*loaded);
-  const alibi_config config{kWakeBytes, kOpenAfterNs, kUpdateAfterNs,
-                            static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
+  const alibi_config config{
+      kWakeBytes,        kOpenAfterNs, kUpdateAfterNs, 0, static_cast<__u32>(::getpid()),
+      ALIBI_WIRE_VERSION};
   if (auto ok = probes->configure(config); !ok) return ok;
 
   auto made = Pipeline::make(options, scope, *probes, *clock, std::move(*log));
@@ -107,13 +108,10 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
 void Recording::tell_start(const Options& options) {
   Record start;
   start.kind = Kind::RecorderStart;
-  start.result = probes->is_resumed()         ? "resumed"
-                 : probes->replaced().empty() ? "fresh"
-                                              : "upgraded";
+  start.result = probes->is_resumed() ? "resumed" : probes->predecessor() ? "upgraded" : "fresh";
   start.extra = {
       {"version", ALIBI_VERSION}, {"pid", std::to_string(::getpid())}, {"boot", boot_id}};
   if (!options.config_sha256.empty()) start.extra.emplace_back("config", options.config_sha256);
-  if (!probes->replaced().empty()) start.extra.emplace_back("replaced", probes->replaced());
   pipeline->add_record(std::move(start));
   Record clock_record;
   clock_record.kind = Kind::Clock;
@@ -192,6 +190,11 @@ Status record(const Options& options) {
   std::error_code ignored;
   std::filesystem::remove(options.directory / kStatusFile, ignored);
   return done;
+}
+
+Result<bool> detach(const std::filesystem::path& directory) {
+  if (auto ok = check_privileges(); !ok) return std::unexpected(ok.error());
+  return Probes::unpin_all(pin_directory_of(directory));
 }
 
 Result<std::vector<SensorState>> probe_sensors() {
@@ -313,8 +316,8 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   const double seconds = static_cast<double>(boot_now().ns - begin.ns) / 1e9;
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // connections that are closing
   // What is open still is told as it stands.
-  const alibi_config all_now{kWakeBytes, 0, kUpdateAfterNs, static_cast<__u32>(::getpid()),
-                             ALIBI_WIRE_VERSION};
+  const alibi_config all_now{
+      kWakeBytes, 0, kUpdateAfterNs, 0, static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
   (void)recording.probes->configure(all_now);
   const Status done = pipeline.stop(stop_record("command_ended", pipeline.counts()));
   if (!done) return std::unexpected(done.error());

@@ -36,6 +36,11 @@ struct Options {
 /// ready and that it is alive (sd_notify).
 Status record(const Options& options);
 
+/// Detaches the programs that a recorder of this directory left attached when
+/// it was stopped as a service (so that its successor misses nothing). True:
+/// there were some. Not to be called while a recorder runs. Errors: Denied.
+Result<bool> detach(const std::filesystem::path& directory);
+
 struct RunSummary {
   int exit_status = 0;  ///< of the command, 128+N when signal N ended it
   std::uint64_t records = 0;
