@@ -18,6 +18,8 @@ class Record : public Command {
                        kConfigFile + "]")
         ->type_name("FILE");
     app.add_flag("--print-config", is_print_, "Print the effective configuration and exit");
+    app.add_flag("--detach", is_detach_,
+                 "Detach what a stopped service left attached in the kernel, and exit");
     directory_.declare(app);
   }
 
@@ -30,6 +32,7 @@ class Record : public Command {
       out.write(print_configuration(*options));
       return out.finish();
     }
+    if (is_detach_) return detach(options->directory);
     options->config_sha256 = configuration_sha256(*options);
     const auto done = recorder::record(*options);
     if (!done) return std::unexpected(done.error());
@@ -37,8 +40,17 @@ class Record : public Command {
   }
 
  private:
+  static Result<int> detach(const std::filesystem::path& directory) {
+    const auto done = recorder::detach(directory);
+    if (!done) return std::unexpected(done.error());
+    Output out;
+    out.write(*done ? "detached\n" : "nothing was attached\n");
+    return out.finish();
+  }
+
   std::string config_;
   bool is_print_ = false;
+  bool is_detach_ = false;
   DirectoryOption directory_;
 };
 

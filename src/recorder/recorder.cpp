@@ -194,6 +194,9 @@ Status record(const Options& options) {
 
 Result<bool> detach(const std::filesystem::path& directory) {
   if (auto ok = check_privileges(); !ok) return std::unexpected(ok.error());
+  // Opening the log takes its lock: no recorder runs.
+  auto log = store::LogWriter::open(directory, read_boot_id(), {});
+  if (!log) return std::unexpected(log.error());
   return Probes::unpin_all(pin_directory_of(directory));
 }
 
