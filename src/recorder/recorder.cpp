@@ -194,6 +194,8 @@ Status record(const Options& options) {
 
 Result<bool> detach(const std::filesystem::path& directory) {
   if (auto ok = check_privileges(); !ok) return std::unexpected(ok.error());
+  if (pin_directory_of(directory).empty())
+    return fail(Errc::NotFound, fmt::format("there is no log directory {}", directory.string()));
   // Opening the log takes its lock: no recorder runs.
   auto log = store::LogWriter::open(directory, read_boot_id(), {});
   if (!log) return std::unexpected(log.error());
