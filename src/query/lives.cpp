@@ -48,7 +48,8 @@ void Lives::add(const BootRecord& entry) {
   if (record.kind == Kind::Exit || record.exe.empty()) return;
   const auto place = std::ranges::lower_bound(life.stages, record.boot, {}, &Stage::since);
   if (place != life.stages.end() && place->since == record.boot && place->exe == record.exe) return;
-  life.stages.insert(place, {record.boot, record.exe, record.args, record.user, record.extra});
+  life.stages.insert(place,
+                     {record.boot, is_fork, record.exe, record.args, record.user, record.extra});
 }
 
 const Lives::Life* Lives::find_life(const std::string& boot_id, ProcessKey key) const {
@@ -66,15 +67,21 @@ const Lives::Stage* Lives::stage_at(const Life& life, BootNs at) const {
 }
 
 const Lives::Stage* Lives::inherited(const std::string& boot_id, ProcessKey key, BootNs at) const {
+  const Stage* forked = nullptr;  // knows the image, not its arguments
   for (std::size_t depth = 0; depth < kDeepestChain; ++depth) {
     const Life* life = find_life(boot_id, key);
-    if (!life) return nullptr;
-    if (const Stage* stage = stage_at(*life, at)) return stage;
-    if (!life->parent) return nullptr;
+    if (!life) break;
+    const Stage* stage = stage_at(*life, at);
+    if (stage && !stage->is_fork) {
+      const bool is_same_image = !forked || forked->exe == stage->exe;
+      return is_same_image ? stage : forked;
+    }
+    if (!forked) forked = stage;
+    if (!life->parent) break;
     at = start_of(key);
     key = *life->parent;
   }
-  return nullptr;
+  return forked;
 }
 
 Process Lives::describe(const std::string& boot_id, ProcessKey key, const Stage* stage) const {
@@ -90,7 +97,11 @@ Process Lives::describe(const std::string& boot_id, ProcessKey key, const Stage*
   if (!stage) return process;
   process.exe = stage->exe;
   process.args = stage->args;
-  if (!stage->user.empty()) process.user = stage->user;
+  // Of an image inherited by fork the user may have changed since.
+  const Life* life = find_life(boot_id, key);
+  const auto is_it = [&](const Stage& own) { return &own == stage; };
+  const bool is_own = life && std::ranges::any_of(life->stages, is_it);
+  if (!stage->user.empty() && (is_own || process.user.empty())) process.user = stage->user;
   for (const auto& [name, value] : stage->extra) {
     if (name == "cwd") process.cwd = value;
     if (name == "container") process.container = value;

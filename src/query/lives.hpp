@@ -62,6 +62,7 @@ class Lives {
  private:
   struct Stage {  ///< from one exec (or snapshot) to the next
     BootNs since;
+    bool is_fork = false;  ///< not an exec: the arguments are those of the parent
     std::string exe;
     std::vector<std::string> args;
     std::string user;

@@ -119,6 +119,16 @@ TEST(Who, ForkWithoutExecInheritsTheParentsImageOfThatMoment) {
   EXPECT_EQ(answer->flows[0].ancestors[0].exe, "/usr/bin/curl");
 }
 
+TEST(Who, ForkThatNamesItsImageHasTheArgumentsOfTheParent) {
+  FakeLog log;
+  add_family(log);
+  log.fork(kOther, kCurl).exe = "/usr/bin/curl";
+  log.flow(Kind::FlowClose, kOther, 6000, "closed").exe = "/usr/bin/curl";
+  const auto answer = who(log, about("192.0.2.7"));
+  EXPECT_THAT(answer->flows[0].process->args,
+              ElementsAre("/usr/bin/curl", "-s", "http://192.0.2.7/"));
+}
+
 TEST(Who, AdoptedProcessKeepsTheParentThatStartedIt) {
   FakeLog log;
   add_family(log);

@@ -14,6 +14,7 @@ using event::Grade;
 using query::FlowAnswer;
 
 constexpr std::size_t kListedFlows = 12;
+constexpr std::size_t kCommandColumns = 100;  ///< of an ancestor; whole with --json
 
 using Group = std::vector<const FlowAnswer*>;
 
@@ -139,18 +140,31 @@ void add_flows(std::string& out, const Style& style, const Group& group) {
 
 std::string chain_line(const query::Process& process, std::size_t depth, const Style& style) {
   const std::string branch = depth == 0 ? "" : fmt::format("{:{}}└─ ", "", 3 * (depth - 1));
-  const std::string line =
-      fmt::format("    {}{}  {}", style.paint(Ink::Dim, branch), label_of(process),
-                  style.paint(Ink::Dim, command_of(process.args)));
+  const std::string command = cut(command_of(process.args), kCommandColumns);
+  const std::string line = fmt::format("    {}{}  {}", style.paint(Ink::Dim, branch),
+                                       label_of(process), style.paint(Ink::Dim, command));
   return line_of(line, style.columns);
 }
 
+bool is_same_family(const std::vector<query::Process>& a, const std::vector<query::Process>& b) {
+  return std::ranges::equal(a, b, [](const query::Process& one, const query::Process& other) {
+    return one.key == other.key && one.boot_id == other.boot_id && one.exe == other.exe;
+  });
+}
+
+/// `told` is whose ancestors were printed last; the same again are not repeated.
 void add_chain(std::string& out, const Style& style, const query::Process& process,
-               const std::vector<query::Process>& ancestors) {
+               const std::vector<query::Process>& ancestors,
+               const std::vector<query::Process>*& told) {
   if (ancestors.empty()) {
     add_fact(out, style, "started by", "not in the log");
     return;
   }
+  if (told && is_same_family(*told, ancestors)) {
+    add_fact(out, style, "started by", label_of(ancestors.front()) + ", as above");
+    return;
+  }
+  told = &ancestors;
   out += fmt::format("  {}\n", style.paint(Ink::Dim, "started by"));
   for (std::size_t i = ancestors.size(); i-- > 0;)
     out += chain_line(ancestors[i], ancestors.size() - 1 - i, style);
@@ -173,6 +187,7 @@ constexpr Reason kReasons[] = {
     {"socket_creator", "it made the socket"},
     {"snapshot_holder", "it had the socket open when recording began"},
     {"several_holders", "several processes had the socket open, none was seen using it"},
+    {"io_by_several", "several processes sent or received on this socket"},
     {"several_users", "several processes used the socket"},
     {"send_by_several", "several processes sent on this socket"},
     {"socket_older_than_recorder", "the socket was made before recording began"},
@@ -227,18 +242,20 @@ void add_holders(std::string& out, const Style& style, const FlowAnswer& answer)
   }
 }
 
-std::string group_text(const Group& group, const Style& style) {
+std::string group_text(const Group& group, const Style& style,
+                       const std::vector<query::Process>*& told) {
   const FlowAnswer& first = *group.front();
   std::string out = headline(group, style);
   if (first.process) add_program(out, style, *first.process);
   add_flows(out, style, group);
   add_grade(out, style, first);
-  if (first.process) add_chain(out, style, *first.process, first.ancestors);
+  if (first.process) add_chain(out, style, *first.process, first.ancestors, told);
   add_holders(out, style, first);
   return out;
 }
 
-std::string name_text(const query::NameAnswer& answer, const Style& style) {
+std::string name_text(const query::NameAnswer& answer, const Style& style,
+                      const std::vector<query::Process>*& told) {
   const std::string who = actor_of({.process = answer.process});
   const std::string times =
       answer.times == 1 ? "" : fmt::format(" ({} times in all)", answer.times);
@@ -248,7 +265,7 @@ std::string name_text(const query::NameAnswer& answer, const Style& style) {
                   date_time(answer.question.time, style.zone), times);
   if (!answer.process) return out;
   add_program(out, style, *answer.process);
-  add_chain(out, style, *answer.process, answer.ancestors);
+  add_chain(out, style, *answer.process, answer.ancestors, told);
   return out;
 }
 
@@ -256,10 +273,11 @@ std::string name_text(const query::NameAnswer& answer, const Style& style) {
 
 std::string to_text(const query::WhoAnswer& answer, const Style& style) {
   std::string out;
+  const std::vector<query::Process>* told = nullptr;
   for (const Group& group : group_flows(answer.flows))
-    out += (out.empty() ? "" : "\n") + group_text(group, style);
+    out += (out.empty() ? "" : "\n") + group_text(group, style, told);
   for (const query::NameAnswer& name : answer.names)
-    out += (out.empty() ? "" : "\n") + name_text(name, style);
+    out += (out.empty() ? "" : "\n") + name_text(name, style, told);
   return out;
 }
 
