@@ -39,17 +39,43 @@ int verdict(const report::RecorderStatus& status) {
   return status.lost > 0 ? static_cast<int>(Errc::Corrupt) : 0;
 }
 
-Status add_log_totals(report::RecorderStatus& status, const std::filesystem::path& directory) {
-  auto reader = store::LogReader::open(directory);
-  if (!reader)
-    return reader.error().code == Errc::NotFound ? Status{} : std::unexpected(reader.error());
-  const auto coverage = query::coverage(**reader);
+Status add_log_totals(report::RecorderStatus& status, store::LogReader& reader,
+                      const std::filesystem::path& directory) {
+  const auto coverage = query::coverage(reader);
   if (!coverage) return std::unexpected(coverage.error());
-  DamageWarning(**reader).tell_new();
   status.records = coverage->records;
   status.lost = coverage->lost();
   status.lost_by_reason = coverage->lost_by_reason;
   status.disk_bytes = bytes_under(directory);
+  return {};
+}
+
+/// Beginning and sensors of the recorder that is at work, from its records.
+Status add_last_start(report::RecorderStatus& status, store::LogReader& reader) {
+  using Go = store::LogReader::Go;
+  return reader.scan({}, store::Order::NewestFirst, [&](const store::BootRecord& entry) {
+    const event::Record& record = entry.record;
+    if (record.kind == event::Kind::RecorderStart) {
+      status.since = event::to_text(record.time);
+      return Go::Stop;
+    }
+    const auto is_known = [&](const auto& sensor) { return sensor.name == record.name; };
+    if (record.kind == event::Kind::Sensor && std::ranges::none_of(status.sensors, is_known))
+      status.sensors.push_back(
+          {record.name, record.result, record.via, std::string(record.find_extra("detail"))});
+    return Go::On;
+  });
+}
+
+Status add_log(report::RecorderStatus& status, const std::filesystem::path& directory) {
+  auto reader = store::LogReader::open(directory);
+  if (!reader)
+    return reader.error().code == Errc::NotFound ? Status{} : std::unexpected(reader.error());
+  if (auto done = add_log_totals(status, **reader, directory); !done) return done;
+  if (status.is_recording) {
+    if (auto done = add_last_start(status, **reader); !done) return done;
+  }
+  DamageWarning(**reader).tell_new();
   return {};
 }
 
@@ -60,10 +86,11 @@ Result<report::RecorderStatus> status_of(const std::filesystem::path& directory)
     const auto text = read_state_file(directory);
     if (text) return report::parse_status(*text);
     if (text.error().code != Errc::NotFound) return std::unexpected(text.error());
-    return report::RecorderStatus{.is_recording = true};  // it has only just begun
   }
-  report::RecorderStatus status;
-  if (auto done = add_log_totals(status, directory); !done) return std::unexpected(done.error());
+  // `alibi run` writes no state file; its records say the same.
+  report::RecorderStatus status{.is_recording = *locked};
+  if (auto done = add_log(status, directory); !done) return std::unexpected(done.error());
+  if (status.is_recording) return status;
   const auto sensors = recorder::probe_sensors();
   if (!sensors) return std::unexpected(sensors.error());
   std::ranges::transform(*sensors, std::back_inserter(status.sensors), line_of);

@@ -126,8 +126,9 @@ std::string to_text(const RecorderStatus& status, const std::string& directory,
                     const Style& style) {
   std::string out;
   if (status.is_recording) {
-    out = style.paint(Ink::Strong, fmt::format("Recording into {} since {}", printable(directory),
-                                               printable(status.since)));
+    out = style.paint(Ink::Strong,
+                      "Recording into " + printable(directory) +
+                          (status.since.empty() ? "" : " since " + printable(status.since)));
     if (status.pid) out += fmt::format(" (pid {})", *status.pid);
   } else {
     out = style.paint(Ink::Strong, fmt::format("Not recording into {}", printable(directory)));

@@ -349,6 +349,17 @@ class Status(WithLog):
         (stale / "status.json").write_text('{"recording":true}')
         self.assertFalse(json.loads(self.ask("status", "--json", log=str(stale)).stdout)["recording"])
 
+    def test_recording_without_a_state_file_is_told_from_the_records(self):
+        log = self.copy("run")
+        holder = subprocess.Popen(["flock", "--exclusive", str(log / "lock"), "sh", "-c", "echo held; read x"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(holder.stdout.readline(), "held\n")
+        status = json.loads(self.ask("status", "--json", log=str(log)).stdout)
+        holder.communicate("\n")
+        self.assertEqual((status["recording"], status["since"]), (True, "2026-11-22T02:00:00.900000Z"))
+        self.assertEqual(status["sensors"], [{"name": "exec", "state": "ok", "hook": "tp_btf/sched_process_exec"}])
+        self.assertEqual(status["records"], len(self.objects("show")))
+
     def test_recording(self):
         cases = (({}, 0), ({"sensors": [{"name": "exec", "state": "failed", "hook": "h"}]}, 5),
                  ({"lost": {"total": 3, "by_reason": {"ring_full": 3}}}, 7), ({"disk": {"bytes": 1, "budget": 2, "fault": "ENOSPC"}}, 6))

@@ -187,6 +187,12 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::vector<Record> log;
+  log.push_back(make(Kind::RecorderStart, 900'000));
+  Record sensor = make(Kind::Sensor, 900'100);
+  sensor.name = "exec";
+  sensor.result = "ok";
+  sensor.via = "tp_btf/sched_process_exec";
+  log.push_back(sensor);
   add_people(log);
   add_server(log);
   add_curl(log);
