@@ -483,7 +483,10 @@ bool remove_pins(const fs::path& directory) {
 }  // namespace
 
 void Probes::unpin() {
-  if (!pin_directory_.empty()) remove_pins(pin_directory_);
+  if (pin_directory_.empty()) return;
+  remove_pins(pin_directory_);
+  std::error_code ignored;
+  fs::remove(pin_directory_.parent_path(), ignored);  // unless a predecessor is there still
 }
 
 bool Probes::unpin_all(const fs::path& pin_directory) {
