@@ -16,8 +16,9 @@ using Go = store::LogReader::Go;
 
 /// Records of one moment may stand a little out of order (docs/log-format.md).
 constexpr std::int64_t kDisorderNs = 2'000'000'000;
-/// From here on one pass over the log is cheaper than a question per process.
-constexpr std::size_t kManyProcesses = 8;
+/// One pass over a stretch of the log costs about as much as a question about one
+/// process for so much of its time.
+constexpr std::int64_t kPassNsPerQuestion = 20'000'000'000;
 /// A chain of parents longer than this is damage, not history.
 constexpr std::size_t kDeepestChain = 4096;
 
@@ -149,17 +150,33 @@ std::optional<Lives::Wanted> Lives::parent_of(const Wanted& child) const {
   return Wanted{child.boot_id, *life->parent, start_of(child.key), child.until, child.offset_ns};
 }
 
-Status Lives::scan_life(const Wanted& wanted, store::Hints hints) {
+Result<bool> Lives::scan_life(const Wanted& wanted, store::Hints hints) {
   hints.all_of = {life_hint(wanted.key)};
-  return reader_.scan(hints, store::Order::NewestFirst, [&](const BootRecord& entry) {
+  bool is_settled = false;
+  const auto done = reader_.scan(hints, store::Order::NewestFirst, [&](const BootRecord& entry) {
     if (*entry.boot_id != wanted.boot_id) return Go::On;
     if (entry.record.process == wanted.key) add(entry);
     const Life* life = find_life(wanted.boot_id, wanted.key);
     if (!life || life->stages.empty()) return Go::On;
     const BootNs oldest = life->stages.front().since;
-    const bool is_settled = oldest <= wanted.at && entry.record.boot.ns + kDisorderNs < oldest.ns;
+    is_settled = oldest <= wanted.at && entry.record.boot.ns + kDisorderNs < oldest.ns;
     return is_settled ? Go::Stop : Go::On;
   });
+  if (!done) return std::unexpected(done.error());
+  return !is_settled;
+}
+
+Result<bool> Lives::log_has_clock_steps() {
+  if (has_clock_steps_) return *has_clock_steps_;
+  bool has_steps = false;
+  const auto done = reader_.scan({.all_of = {"kind:clock"}}, store::Order::NewestFirst,
+                                 [&](const BootRecord& entry) {
+                                   has_steps |= entry.record.result == "step";
+                                   return has_steps ? Go::Stop : Go::On;
+                                 });
+  if (!done) return std::unexpected(done.error());
+  has_clock_steps_ = has_steps;
+  return has_steps;
 }
 
 bool Lives::knows_image(const Wanted& wanted) const {
@@ -174,29 +191,41 @@ Status Lives::load_one(const Wanted& wanted) {
   const WallNs end = plus(wanted.until, kDisorderNs);
   const WallNs born{static_cast<std::int64_t>(start_of(wanted.key).ns) + wanted.offset_ns};
   const WallNs begin = plus(born, -kDisorderNs);
-  if (auto done = scan_life(wanted, {.from = begin, .to = end}); !done) return done;
+  auto read_all = scan_life(wanted, {.from = begin, .to = end});
+  if (!read_all) return std::unexpected(read_all.error());
   if (!knows_image(wanted)) {
-    if (auto done = scan_life(wanted, {.to = end}); !done) return done;
+    const auto has_steps = log_has_clock_steps();
+    if (!has_steps) return std::unexpected(has_steps.error());
+    if (*has_steps) read_all = scan_life(wanted, {.to = end});
+    if (!read_all) return std::unexpected(read_all.error());
   }
   const Life* life = find_life(wanted.boot_id, wanted.key);
-  if (life && life->has_fork) return {};
-  return scan_life(wanted, {.from = begin, .to = plus(born, kDisorderNs)});
+  if (*read_all || (life && life->has_fork)) return {};
+  const auto around_birth = scan_life(wanted, {.from = begin, .to = plus(born, kDisorderNs)});
+  if (!around_birth) return std::unexpected(around_birth.error());
+  return {};
+}
+
+/// From the birth of the oldest process to the last record that names one.
+store::Hints Lives::stretch_of(const std::vector<Wanted>& wanted) {
+  store::Hints hints;
+  for (const Wanted& one : wanted) {
+    const WallNs born{static_cast<std::int64_t>(start_of(one.key).ns) + one.offset_ns -
+                      kDisorderNs};
+    const WallNs end = plus(one.until, kDisorderNs);
+    if (!hints.from || born < *hints.from) hints.from = born;
+    if (!hints.to || end > *hints.to) hints.to = end;
+  }
+  return hints;
 }
 
 /// One pass backwards over the time in which the wanted processes began and
 /// acted. Parents are older than their children, so that a parent learnt on the
 /// way is still to come.
-Status Lives::load_many(const std::vector<Wanted>& wanted) {
+Status Lives::load_many(const std::vector<Wanted>& wanted, const store::Hints& hints) {
   std::set<Id> keys;
-  store::Hints hints;
-  for (const Wanted& one : wanted) {
+  for (const Wanted& one : wanted)
     keys.insert({one.boot_id, one.key});
-    const WallNs born{static_cast<std::int64_t>(start_of(one.key).ns) + one.offset_ns -
-                      kDisorderNs};
-    if (!hints.from || born < *hints.from) hints.from = born;
-    const WallNs end = plus(one.until, kDisorderNs);
-    if (!hints.to || end > *hints.to) hints.to = end;
-  }
   return reader_.scan(hints, store::Order::NewestFirst, [&](const BootRecord& entry) {
     const auto& process = entry.record.process;
     if (!process || !is_life(entry.record.kind) || !keys.contains({*entry.boot_id, *process}))
@@ -212,8 +241,10 @@ Status Lives::load(const std::vector<Wanted>& wanted) {
   std::vector<Wanted> now = wanted;
   for (const Wanted& one : wanted)
     offsets_ns_.try_emplace(one.boot_id, one.offset_ns);
-  if (now.size() > kManyProcesses) {
-    if (auto done = load_many(now); !done) return done;
+  const store::Hints stretch = stretch_of(now);
+  const auto questions = static_cast<std::int64_t>(now.size());
+  if (questions > 1 && stretch.to->ns - stretch.from->ns < questions * kPassNsPerQuestion) {
+    if (auto done = load_many(now, stretch); !done) return done;
   }
   for (std::size_t depth = 0; !now.empty() && depth < kDeepestChain; ++depth) {
     std::vector<Wanted> parents;

@@ -79,8 +79,11 @@ class Lives {
   using Id = std::pair<std::string, event::ProcessKey>;
 
   Status load_one(const Wanted& wanted);
-  Status load_many(const std::vector<Wanted>& wanted);
-  Status scan_life(const Wanted& wanted, store::Hints hints);
+  Status load_many(const std::vector<Wanted>& wanted, const store::Hints& hints);
+  static store::Hints stretch_of(const std::vector<Wanted>& wanted);
+  /// True: all of the time in `hints` was read; false: enough was known before.
+  Result<bool> scan_life(const Wanted& wanted, store::Hints hints);
+  Result<bool> log_has_clock_steps();
   [[nodiscard]] bool knows_image(const Wanted& wanted) const;
   [[nodiscard]] const Life* find_life(const std::string& boot_id, event::ProcessKey key) const;
   [[nodiscard]] const Stage* stage_at(const Life& life, BootNs at) const;
@@ -92,6 +95,7 @@ class Lives {
 
   store::LogReader& reader_;
   std::map<Id, Life> lives_;
+  std::optional<bool> has_clock_steps_;
   std::map<std::string, std::int64_t> offsets_ns_;  ///< wall minus boot clock, by boot id
 };
 
