@@ -18,7 +18,7 @@ using Go = store::LogReader::Go;
 constexpr std::int64_t kDisorderNs = 2'000'000'000;
 /// One pass over a stretch of the log costs about as much as a question about one
 /// process for so much of its time.
-constexpr std::int64_t kPassNsPerQuestion = 20'000'000'000;
+constexpr std::int64_t kPassNsPerQuestion = 2'000'000'000;
 /// A chain of parents longer than this is damage, not history.
 constexpr std::size_t kDeepestChain = 4096;
 
