@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "recorder/privileges.hpp"
+
 namespace alibi::recorder {
 namespace {
 
@@ -82,6 +84,9 @@ void Pipeline::open_side_sensors() {
   };
   if (is_disabled("module")) {
     note("module", "perf PERF_RECORD_MMAP2", "disabled", "switched off by the configuration");
+  } else if (!has_kernel_pids()) {
+    // perf tells pids of this namespace, the programs tell the kernel's.
+    note("module", "perf PERF_RECORD_MMAP2", "unsupported", "this container has pids of its own");
   } else if (auto perf = perf::PerfSideBand::open(options_.perf_pages); perf) {
     perf_.emplace(std::move(*perf));
     note("module", "perf PERF_RECORD_MMAP2", perf_->features().has_build_id ? "ok" : "degraded",

@@ -2,6 +2,7 @@
 
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -67,6 +68,12 @@ Status check_privileges() {
   for (const std::string& name : missing)
     names += (names.empty() ? "" : ", ") + name;
   return fail(Errc::Denied, "recording needs " + names + ": run it as root (sudo alibi ...)");
+}
+
+bool has_kernel_pids() {
+  constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;  // PROC_PID_INIT_INO, include/linux/proc_ns.h
+  struct stat status {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitialPidNamespace;
 }
 
 Status keep_only(std::span<const std::string_view> kept) {

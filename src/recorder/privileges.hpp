@@ -28,6 +28,10 @@ inline constexpr std::string_view kCapabilitiesToRecord[] = {
 /// Denied, with a line for a person, when anything needed to attach is missing.
 [[nodiscard]] Status check_privileges();
 
+/// False in a container that has a PID namespace of its own: pids as this
+/// process sees them are not those that kernel programs report.
+[[nodiscard]] bool has_kernel_pids();
+
 /// Gives up every capability not in `kept`: effective, permitted, inheritable,
 /// ambient and bounding, and forbids to gain any by exec (no_new_privs). What
 /// the thread does not have is not gained by naming it.

@@ -1,6 +1,7 @@
 #include "recorder/privileges.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,6 +98,19 @@ TEST(Privileges, UnknownNamesChangeNothing) {
   EXPECT_EQ(refused.error().code, Errc::Usage);
   EXPECT_EQ(status_field("CapEff"), before);
   EXPECT_EQ(missing_capabilities(names), std::vector<std::string>{"cap_fly"});
+}
+
+TEST(Privileges, ProcessIdsOfAContainerAreNotTheKernels) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (!has_kernel_pids()) GTEST_SKIP() << "runs in a PID namespace already";
+  const int result = in_child([] {
+    if (::unshare(CLONE_NEWPID) != 0) return 1;
+    const pid_t inside = ::fork();
+    if (inside == 0) ::_exit(has_kernel_pids() ? 2 : 0);
+    int status = -1;
+    return ::waitpid(inside, &status, 0) == inside && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+  });
+  EXPECT_EQ(result, 0);
 }
 
 }  // namespace
