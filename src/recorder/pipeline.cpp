@@ -292,16 +292,13 @@ bool Pipeline::drain_rings() {
 }
 
 void Pipeline::on_network_bytes(const alibi_header& header, std::span<const std::byte> bytes) {
-  if (header.kind == ALIBI_RECORD_FLOW) ++flows_;
   if (!network_translator_.translate(bytes)) ++unknown_records_;
 }
 
 void Pipeline::on_process_bytes(const alibi_header& header, std::span<const std::byte> bytes) {
   const BootNs when{header.boot_ns};
-  if (header.kind == ALIBI_RECORD_FORK) {
+  if (header.kind == ALIBI_RECORD_FORK)
     check_.saw_program(SideBandCheck::What::Fork, header.process.tgid, when);
-    ++processes_;
-  }
   if (header.kind == ALIBI_RECORD_EXEC)
     check_.saw_program(SideBandCheck::What::Exec, header.process.tgid, when);
   if (header.kind == ALIBI_RECORD_EXIT)
@@ -438,7 +435,6 @@ void Pipeline::sweep(BootNs now, bool is_last) {
   const auto released = network_translator_.take_released();
   auto ends = conversations_.sweep(
       now, released, is_last, [this](const auto& key, const auto& value, auto moment, auto reason) {
-        ++flows_;
         network_translator_.on_conversation(key, value, moment, reason);
       });
   if (ends) ends_.insert(ends_.end(), ends->begin(), ends->end());
@@ -491,15 +487,25 @@ void Pipeline::check_clock(BootNs now) {
   shared_.out.push_back(std::move(record));
 }
 
+// What the summary of a command tells: of records in its scope, not of events on
+// the machine.
+void Pipeline::count(const Record& record) {
+  if (record.kind == Kind::Fork) ++processes_;
+  if (record.kind == Kind::FlowOpen || record.kind == Kind::FlowUpdate ||
+      record.kind == Kind::FlowClose)
+    flows_.insert(record.flow + ' ' + (record.remote ? event::to_text(*record.remote) : ""));
+}
+
 Batch Pipeline::make_batch() {
   const std::lock_guard lock(state_mutex_);
   Batch batch;
   batch.records = std::exchange(shared_.out, {});
   batch.ends = std::exchange(ends_, {});
   batch.forgotten = std::exchange(forgotten_, {});
-  if (is_watched_)
-    for (const Record& record : batch.records)
-      watched_.push_back(record);
+  for (const Record& record : batch.records) {
+    if (is_watched_) watched_.push_back(record);
+    if (scope_ == Scope::TrackedOnly) count(record);
+  }
   batch.process_position = process_ring_->cursor();
   batch.network_position = network_ring_->cursor();
   // CPUs and rings come one after the other; the log tells one story.
@@ -540,7 +546,7 @@ Pipeline::Counts Pipeline::counts() {
     counts.lost_by_reason = losses_.by_reason();
     counts.skipped_by_kernel = recursion_misses_;
     counts.processes = processes_;
-    counts.flows = flows_;
+    counts.flows = flows_.size();
     counts.living = shared_.processes.living();
     counts.drained = drained_;
   }

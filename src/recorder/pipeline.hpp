@@ -67,8 +67,8 @@ class Pipeline {
     std::uint64_t lost = 0;
     std::map<std::string, std::uint64_t> lost_by_reason;
     std::uint64_t skipped_by_kernel = 0;  ///< recursion_misses
-    std::uint64_t processes = 0;
-    std::uint64_t flows = 0;
+    std::uint64_t processes = 0;          ///< forked, of a command only
+    std::uint64_t flows = 0;              ///< of a command only
     std::size_t living = 0;
     BootNs drained;  ///< the rings were empty then
   };
@@ -102,6 +102,7 @@ class Pipeline {
   void recover_missed(BootNs now);
   void check_clock(BootNs now);
   Batch make_batch();
+  void count(const event::Record& record);
 
   void store_loop();
   void store(Batch batch);
@@ -128,7 +129,7 @@ class Pipeline {
   std::vector<SensorState> other_sensors_;
   std::uint64_t unknown_records_ = 0;
   std::uint64_t processes_ = 0;
-  std::uint64_t flows_ = 0;
+  std::unordered_set<std::string> flows_;  // of a command; not kept for a machine
   BootNs next_second_;
   BootNs next_walk_;
   BootNs drained_;
