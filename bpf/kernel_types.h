@@ -134,7 +134,9 @@ struct tcp_sock {
   u32 total_retrans; u32 srtt_us;
 };
 struct socket { short type; struct sock *sk; };
-struct sk_buff { struct sock *sk; unsigned int len; };
+struct sk_buff {
+  struct sock *sk; unsigned int len; u16 transport_header; unsigned char *head; unsigned char *data;
+};
 
 struct seq_file;
 struct bpf_iter_meta { struct seq_file *seq; };
@@ -145,6 +147,9 @@ struct bpf_iter__task_file {
 struct bpf_iter__bpf_sk_storage_map {
   struct bpf_iter_meta *meta; struct bpf_map *map; struct sock *sk; void *value;
 };
+struct bpf_iter__bpf_map_elem {
+  struct bpf_iter_meta *meta; struct bpf_map *map; void *key; void *value;
+};
 
 #pragma clang attribute pop
 
@@ -152,7 +157,7 @@ enum {
   AF_INET = 2, AF_INET6 = 10, AF_PACKET = 17,
   SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3,
   IPPROTO_ICMP = 1, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_ICMPV6 = 58,
-  TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_LISTEN = 10,
+  TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_CLOSE_WAIT = 8, TCP_LISTEN = 10,
   SOCK_FLAG_DONE = 1, /* enum sock_flags SOCK_DONE: the peer's FIN was received */
   PF_KTHREAD = 0x00200000,
   S_ISUID_ISGID = 06000,

@@ -155,7 +155,9 @@ int BPF_PROG(al_exec, struct task_struct *task, int old_pid, struct linux_binprm
   append_filename(s, filename);
   e->flags = flags;
 
-  u32 tail = s->offset;
+  /* 64 bits wide all the way: 5.10 loses a bound that was checked on 32 of them */
+  u64 tail = s->offset;
+  barrier_var(tail);
   if (tail > TAIL_BYTES_MAX) tail = TAIL_BYTES_MAX;
   emit_process(e, ALIBI_RECORD_EXEC, sizeof(*e) + tail);
   return 0;

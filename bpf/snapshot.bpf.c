@@ -62,7 +62,8 @@ static __always_inline struct sock *socket_of(struct file *file) {
 #ifdef ALIBI_LEGACY
   enum { S_IFMT_ = 0170000, S_IFSOCK_ = 0140000 };
   if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT_) != S_IFSOCK_) return 0;
-  return BPF_CORE_READ((struct socket *)BPF_CORE_READ(file, private_data), sk);
+  struct socket *socket = BPF_CORE_READ(file, private_data);
+  return BPF_CORE_READ(socket, sk);
 #else
   struct socket *socket = bpf_sock_from_file(file);
   return socket ? socket->sk : 0;
@@ -79,7 +80,13 @@ int al_it_files(struct bpf_iter__task_file *ctx) {
   if (!sk) return 0;
   u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6 && family != AF_PACKET) return 0;
+  u64 cookie = cookie_of(sk);
+#ifdef ALIBI_LEGACY
+  if (!cookie) return 0; /* without a packet so far: nothing to know it by; a later walk finds it */
+  struct socket_state *s = BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? make_state(sk) : make_datagram_state(sk, cookie);
+#else
   struct socket_state *s = make_state(sk);
+#endif
   if (!s) {
     count_refused_state();
     return 0;
@@ -98,11 +105,7 @@ int al_it_files(struct bpf_iter__task_file *ctx) {
   r.is_old_socket = !!(s->flags & ALIBI_FLOW_SNAPSHOT);
   fill_tuple(&r.tuple, sk);
   if (family == AF_PACKET) r.tuple.protocol = 0;
-#ifdef ALIBI_LEGACY
-  r.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-#else
-  r.cookie = bpf_get_socket_cookie(sk);
-#endif
+  r.cookie = cookie;
   r.net_ns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
   r.state = BPF_CORE_READ(sk, __sk_common.skc_state);
   r.fd = ctx->fd;

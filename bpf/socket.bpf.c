@@ -18,14 +18,12 @@
 #include "kernel_types.h"
 
 #include "lib/emit.h"
+#include "lib/listeners.h"
+#include "lib/packet.h"
 #include "lib/process_key.h"
 #include "lib/socket_state.h"
 
-#include <bpf/bpf_endian.h>
-
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-enum { DNS_PORT = 53, MDNS_PORT = 5353, LLMNR_PORT = 5355 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -33,20 +31,6 @@ struct {
   __type(key, struct alibi_conversation_key);
   __type(value, struct alibi_conversation);
 } al_convs SEC(".maps");
-
-/* The cookie is made by the kernel on first use. Helpers may make it; a plain
- * read (5.10 tracing programs) may find zero. */
-static __always_inline u64 cookie_of(struct sock *sk) {
-#ifdef ALIBI_LEGACY
-  return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-#else
-  return bpf_get_socket_cookie(sk);
-#endif
-}
-
-static __always_inline u32 net_ns_of(struct sock *sk) {
-  return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-}
 
 /* ---------------------------------------------------------------------- TCP */
 
@@ -106,7 +90,9 @@ static __always_inline void begin_own(struct sock *sk, u8 role) {
   s->reported_ns = 0;
   s->role = role;
   s->flags = 0;
-  if (role == ALIBI_ROLE_LISTENER) emit_flow(sk, s, ALIBI_FLOW_LISTEN, TCP_CLOSE);
+  if (role != ALIBI_ROLE_LISTENER) return;
+  note_listener(sk, &s->creator);
+  emit_flow(sk, s, ALIBI_FLOW_LISTEN, TCP_CLOSE);
 }
 
 /* The entry is a copy of the listener's. */
@@ -127,7 +113,17 @@ int BPF_PROG(al_tcp_state, struct sock *sk, int old, int new) {
     begin_own(sk, new == TCP_LISTEN ? ALIBI_ROLE_LISTENER : ALIBI_ROLE_CLIENT);
     return 0;
   }
+#ifdef ALIBI_LEGACY
+  if (old == TCP_SYN_RECV && new == TCP_CLOSE) { /* never accepted; an entry here is of an earlier socket */
+    drop_state(sk);
+    return 0;
+  }
   struct socket_state *s = find_state(sk);
+  if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV && !(s && s->role == ALIBI_ROLE_CLIENT && s->created_ns))
+    s = clone_listener_state(sk);
+#else
+  struct socket_state *s = find_state(sk);
+#endif
   if (new == TCP_ESTABLISHED) {
     if (!s) return 0;
     if (old == TCP_SYN_RECV && s->role != ALIBI_ROLE_CLIENT)
@@ -139,19 +135,27 @@ int BPF_PROG(al_tcp_state, struct sock *sk, int old, int new) {
   /* A child that never got past SYN_RECV has its listener's entry: no flow. */
   if (old == TCP_SYN_RECV && s && s->role == ALIBI_ROLE_LISTENER) return 0;
   emit_flow(sk, s, old == TCP_LISTEN ? ALIBI_FLOW_LISTEN_END : ALIBI_FLOW_CLOSE, old);
-#ifdef ALIBI_LEGACY
-  u64 key = (u64)sk;
-  bpf_map_delete_elem(&al_sock, &key);
-#endif
+  if (old == TCP_LISTEN) forget_listener(sk);
+  drop_state(sk);
   return 0;
 }
 
 /* Read by the recorder once a second: announces what lives longer than
  * open_after_ns, and reports counters of long-lived flows that changed. */
+#ifdef ALIBI_LEGACY
+SEC("iter/bpf_map_elem")
+int al_it_sockets(struct bpf_iter__bpf_map_elem *ctx) {
+  struct sock **key = ctx->key;
+  barrier_var(key); /* else it is read again after the check */
+  if (!key) return 0;
+  struct sock *sk = *key;
+#else
 SEC("iter/bpf_sk_storage_map")
 int al_it_sockets(struct bpf_iter__bpf_sk_storage_map *ctx) {
   struct sock *sk = ctx->sk;
+#endif
   struct socket_state *s = ctx->value;
+  barrier_var(s);
   struct alibi_config *c = config();
   if (!sk || !s || !c) return 0;
   if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP) return 0;
@@ -191,10 +195,6 @@ static __always_inline void emit_use(struct sock *sk, struct socket_state *s,
   emit_network(&r, ALIBI_RECORD_SOCKET_USE, sizeof(r));
 }
 
-static __always_inline bool is_same(const struct alibi_process_key *a, const struct alibi_process_key *b) {
-  return a->tgid == b->tgid && a->start_boot_ns == b->start_boot_ns;
-}
-
 static __always_inline int used(struct sock *sk, int length, u32 how) {
   u16 family = sk->__sk_common.skc_family;
   if (family != AF_INET && family != AF_INET6 && family != AF_PACKET) return 0;
@@ -219,7 +219,10 @@ static __always_inline int used(struct sock *sk, int length, u32 how) {
       __sync_fetch_and_add(&slot->bytes_in, length);
   }
   bool is_tcp = sk->sk_protocol == IPPROTO_TCP;
-  if (!is_tcp && how == ALIBI_HOW_SENT) s->sender = user;
+  if (!is_tcp && how == ALIBI_HOW_SENT) {
+    s->sender = user;
+    s->flags &= ~ALIBI_FLOW_PRESUMED;
+  }
   /* Of TCP the closing record names all users; others have no such record. The
    * creator's use goes without saying while nobody else uses the socket. */
   bool is_remarkable = !is_same(&user, &s->creator) || s->users[1].tgid;
@@ -238,14 +241,25 @@ SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(al_rcv_space, struct sock *sk) { return used(sk, 0, ALIBI_HOW_RECEIVED); }
 
 /* Kernels before 6.3: a packet enters a device queue while a process holds the
- * socket lock, so the current process is the sender. */
+ * socket lock, so the current process is the sender. Packets without
+ * data do not count: answers of the kernel and the FIN leave in the context of
+ * whoever connected or closed. */
+static __always_inline bool has_payload(struct sk_buff *skb) {
+  unsigned char *head = BPF_CORE_READ(skb, head);
+  u32 transport = BPF_CORE_READ(skb, transport_header);
+  u8 offset = 0;
+  bpf_probe_read_kernel(&offset, 1, head + transport + 12);
+  u32 headers = transport - (u32)(BPF_CORE_READ(skb, data) - head) + (offset >> 4) * 4;
+  return BPF_CORE_READ(skb, len) > headers;
+}
+
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(al_dev_queue, struct sk_buff *skb) {
   struct sock *sk = skb->sk;
   if (!sk) return 0;
   u8 state = sk->__sk_common.skc_state;
-  if (state == 6 /* TIME_WAIT */ || state == 12 /* NEW_SYN_RECV */ || state == TCP_LISTEN) return 0;
-  if (sk->sk_protocol != IPPROTO_TCP || !sk->sk_lock.owned) return 0;
+  if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) return 0; /* others may be no full socket */
+  if (sk->sk_protocol != IPPROTO_TCP || !sk->sk_lock.owned || !has_payload(skb)) return 0;
   return used(sk, 0, ALIBI_HOW_SENT);
 }
 
@@ -265,8 +279,11 @@ static __always_inline void emit_socket(u64 cookie, u16 family, u16 type, u32 pr
 
 SEC("cgroup/sock_create")
 int al_create(struct bpf_sock *sk) {
+#ifdef ALIBI_LEGACY
+  u64 cookie = bpf_get_socket_cookie(sk); /* also of TCP: see cookie_of */
+#endif
   if (sk->type == SOCK_STREAM) return 1; /* owner is taken at connect and listen */
-  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct socket_state *s = make_datagram_state(sk, cookie);
   if (!s) {
     count_refused_state();
     return 1;
@@ -293,36 +310,48 @@ int al_create(struct bpf_sock *sk) {
 
 SEC("cgroup/sock_release")
 int al_release(struct bpf_sock *sk) {
+#ifndef ALIBI_LEGACY
   if (sk->type == SOCK_STREAM) return 1;
-  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, 0);
-  if (!s || !(s->flags & ALIBI_FLOW_TALKED)) return 1;
-  struct alibi_socket_end r;
-  __builtin_memset(&r, 0, sizeof(r));
-  key_of(&r.header.process, (void *)bpf_get_current_task());
-  r.cookie = bpf_get_socket_cookie(sk);
-  emit_network(&r, ALIBI_RECORD_SOCKET_END, sizeof(r));
+#endif
+  u64 cookie = bpf_get_socket_cookie(sk);
+  struct socket_state *s = find_datagram_state(sk, cookie);
+  if (s && (s->flags & ALIBI_FLOW_TALKED)) {
+    struct alibi_socket_end r;
+    __builtin_memset(&r, 0, sizeof(r));
+    key_of(&r.header.process, (void *)bpf_get_current_task());
+    r.cookie = cookie;
+    emit_network(&r, ALIBI_RECORD_SOCKET_END, sizeof(r));
+  }
+  drop_datagram_state(cookie);
   return 1;
 }
 
 /* Whoever connects or sends on a socket it did not make is its sender from
  * the first packet on; sock_send_length comes only after the packet left. */
-static __always_inline int sends(struct bpf_sock_addr *ctx) {
+static __always_inline int sends(struct bpf_sock_addr *ctx, bool is_connect) {
+#ifdef ALIBI_LEGACY
+  u64 cookie = bpf_get_socket_cookie(ctx);
+  /* Of TCP only who asks for names: packet() cannot find the state of TCP. */
+  if (ctx->type == SOCK_STREAM && ctx->user_port != bpf_htons(DNS_PORT)) return 1;
+#else
   if (ctx->type == SOCK_STREAM) return 1;
+#endif
   struct bpf_sock *sk = ctx->sk;
   if (!sk) return 1;
-  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct socket_state *s = make_datagram_state(sk, cookie);
   if (!s) {
     count_refused_state();
     return 1;
   }
   key_of(&s->sender, (void *)bpf_get_current_task());
+  s->flags = is_connect ? s->flags | ALIBI_FLOW_PRESUMED : s->flags & ~ALIBI_FLOW_PRESUMED;
   return 1;
 }
 
-SEC("cgroup/connect4") int al_connect4(struct bpf_sock_addr *ctx) { return sends(ctx); }
-SEC("cgroup/connect6") int al_connect6(struct bpf_sock_addr *ctx) { return sends(ctx); }
-SEC("cgroup/sendmsg4") int al_sendmsg4(struct bpf_sock_addr *ctx) { return sends(ctx); }
-SEC("cgroup/sendmsg6") int al_sendmsg6(struct bpf_sock_addr *ctx) { return sends(ctx); }
+SEC("cgroup/connect4") int al_connect4(struct bpf_sock_addr *ctx) { return sends(ctx, true); }
+SEC("cgroup/connect6") int al_connect6(struct bpf_sock_addr *ctx) { return sends(ctx, true); }
+SEC("cgroup/sendmsg4") int al_sendmsg4(struct bpf_sock_addr *ctx) { return sends(ctx, false); }
+SEC("cgroup/sendmsg6") int al_sendmsg6(struct bpf_sock_addr *ctx) { return sends(ctx, false); }
 
 struct syscall_exit {
   u64 common;
@@ -399,58 +428,20 @@ int al_connect(struct syscall_exit *ctx) {
 
 /* ------------------------------------------------------------ conversations */
 
-struct packet {
-  struct alibi_conversation_key key;
-  u8 local[16];
-  u32 header_bytes; /* up to the payload */
-  u32 payload_bytes;
-  u16 local_port;
-  u8 protocol;
-};
-
-static __always_inline bool is_dns_port(u16 port) {
-  return port == DNS_PORT || port == MDNS_PORT || port == LLMNR_PORT;
+/* The verifier forgets the bounds of a length that was spilled, and old ones
+ * learn nothing from n != 0: both bounds are checked here, in the register that
+ * is used, by one comparison of n - 1 (which is large if n is 0). */
+static __always_inline bool load_payload(struct __sk_buff *skb, u32 from, void *to, u64 n, u64 max) {
+  n--;
+  barrier_var(n);
+  if (n >= max) return false;
+  return !bpf_skb_load_bytes(skb, from, to, n + 1);
 }
 
-struct ports { u16 source, destination; };
-
-/* Addresses, protocol and length. False: not an IP packet we understand, or
- * not the first fragment. */
-static __always_inline bool parse_ip(struct __sk_buff *skb, bool is_out, struct packet *p) {
-  u8 h[40];
-  u32 total;
-  if (bpf_skb_load_bytes(skb, 0, h, 20)) return false;
-  if ((h[0] >> 4) == 4) {
-    p->key.family = AF_INET;
-    p->protocol = h[9];
-    p->header_bytes = (h[0] & 15) * 4;
-    if ((h[6] & 0x1f) || h[7]) return false;
-    __builtin_memcpy(p->local, h + (is_out ? 12 : 16), 4);
-    __builtin_memcpy(p->key.remote, h + (is_out ? 16 : 12), 4);
-  } else {
-    if (bpf_skb_load_bytes(skb, 0, h, 40)) return false;
-    p->key.family = AF_INET6;
-    p->protocol = h[6];
-    p->header_bytes = 40;
-    __builtin_memcpy(p->local, h + (is_out ? 8 : 24), 16);
-    __builtin_memcpy(p->key.remote, h + (is_out ? 24 : 8), 16);
-  }
-  total = skb->len;
-  p->payload_bytes = total > p->header_bytes ? total - p->header_bytes : 0;
-  p->key.protocol = p->protocol;
-  return true;
-}
-
-static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state *s, struct packet *p,
-                                     u64 cookie, bool is_out) {
-  struct alibi_dns *r;
-  u32 n = p->payload_bytes;
-  if (n > ALIBI_DNS_BYTES_MAX) n = ALIBI_DNS_BYTES_MAX;
-  if (n == 0) return;
-  if (n <= ALIBI_DNS_SHORT_BYTES_MAX)
-    r = bpf_ringbuf_reserve(&al_ring_network, sizeof(*r) + ALIBI_DNS_SHORT_BYTES_MAX, 0);
-  else
-    r = bpf_ringbuf_reserve(&al_ring_network, sizeof(*r) + ALIBI_DNS_BYTES_MAX, 0);
+static __always_inline void emit_dns_of(struct __sk_buff *skb, struct socket_state *s, struct packet *p,
+                                        u64 cookie, bool is_out, u32 n, const u32 room) {
+  const u32 size = sizeof(struct alibi_dns) + room;
+  struct alibi_dns *r = bpf_ringbuf_reserve(&al_ring_network, size, 0);
   if (!r) {
     struct alibi_counters *c = counters();
     if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_NETWORK]);
@@ -472,14 +463,21 @@ static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state 
   r->cookie = cookie;
   r->payload_bytes = p->payload_bytes;
   r->is_answer = !is_out;
-  u32 size = sizeof(*r) + (n <= ALIBI_DNS_SHORT_BYTES_MAX ? ALIBI_DNS_SHORT_BYTES_MAX : ALIBI_DNS_BYTES_MAX);
-  if (n <= ALIBI_DNS_SHORT_BYTES_MAX) {
-    if (n > 0 && !bpf_skb_load_bytes(skb, p->header_bytes, r + 1, n)) r->captured_bytes = n;
-  } else {
-    if (!bpf_skb_load_bytes(skb, p->header_bytes, r + 1, n)) r->captured_bytes = n;
-  }
+  if (load_payload(skb, p->header_bytes, r + 1, n, room)) r->captured_bytes = n;
   number_record(&r->header, ALIBI_RING_NETWORK, ALIBI_RECORD_DNS, size);
   bpf_ringbuf_submit(r, wake_flags(&al_ring_network));
+}
+
+/* Two sizes, each known to the verifier from the reservation to its end. */
+static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state *s, struct packet *p,
+                                     u64 cookie, bool is_out) {
+  u32 n = p->payload_bytes;
+  if (n > ALIBI_DNS_BYTES_MAX) n = ALIBI_DNS_BYTES_MAX;
+  if (n == 0) return;
+  if (n <= ALIBI_DNS_SHORT_BYTES_MAX)
+    emit_dns_of(skb, s, p, cookie, is_out, n, ALIBI_DNS_SHORT_BYTES_MAX);
+  else
+    emit_dns_of(skb, s, p, cookie, is_out, n, ALIBI_DNS_BYTES_MAX);
 }
 
 static __always_inline void count_packet(struct alibi_conversation *c, struct packet *p, u64 now, bool is_out) {
@@ -494,9 +492,16 @@ static __always_inline void count_packet(struct alibi_conversation *c, struct pa
 }
 
 static __always_inline void note_sender(struct alibi_conversation *c, struct socket_state *s) {
-  if (!s->sender.tgid || is_same(&s->sender, &c->sender)) return;
-  if (!c->sender.tgid)
+  if (!s->sender.tgid) return;
+  bool is_presumed = s->flags & ALIBI_FLOW_PRESUMED;
+  if (is_same(&s->sender, &c->sender)) {
+    if (!is_presumed) c->flags &= ~ALIBI_FLOW_PRESUMED;
+    return;
+  }
+  if (!c->sender.tgid || (c->flags & ALIBI_FLOW_PRESUMED)) {
     c->sender = s->sender;
+    c->flags = is_presumed ? c->flags | ALIBI_FLOW_PRESUMED : c->flags & ~ALIBI_FLOW_PRESUMED;
+  }
   else
     c->other_sender = s->sender;
 }
@@ -548,6 +553,9 @@ static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
     ports.destination = bpf_ntohs(ports.destination);
   }
   u16 remote_port = is_out ? ports.destination : ports.source;
+#ifdef ALIBI_LEGACY
+  u64 cookie = bpf_get_socket_cookie(skb); /* also of accepted sockets: see cookie_of */
+#endif
   if (protocol == IPPROTO_TCP && remote_port != DNS_PORT) return 1;
 
   struct bpf_sock *sk = skb->sk;
@@ -557,8 +565,10 @@ static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
   struct packet p;
   __builtin_memset(&p, 0, sizeof(p));
   if (!parse_ip(skb, is_out, &p)) return 1;
-  struct socket_state *s = bpf_sk_storage_get(&al_sock, sk, 0, 0);
+#ifndef ALIBI_LEGACY
   u64 cookie = bpf_get_socket_cookie(skb);
+#endif
+  struct socket_state *s = find_datagram_state(sk, cookie);
   p.local_port = is_out ? ports.source : ports.destination;
   p.key.remote_port = remote_port;
   p.key.local_port = p.local_port;

@@ -248,6 +248,7 @@ enum alibi_flow_flags {
   ALIBI_FLOW_MORE_USERS = 2,    /* more than ALIBI_USERS_MAX processes used it */
   ALIBI_FLOW_ANNOUNCED = 4,     /* FLOW_OPEN was sent before */
   ALIBI_FLOW_TALKED = 8,        /* a conversation was counted on it (UDP, ICMP, raw) */
+  ALIBI_FLOW_PRESUMED = 16,     /* the sender was seen connecting, not yet sending */
 };
 
 /* A process seen doing input or output on a socket. */

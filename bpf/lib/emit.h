@@ -25,7 +25,7 @@ static __always_inline u64 wake_flags(void *ring) {
                                                                     : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline bool number_record(struct alibi_header *h, u32 ring, u16 kind, u32 size) {
+static __always_inline bool number_record(struct alibi_header *h, u32 ring, u16 kind, u64 size) {
   struct alibi_counters *c = counters();
   if (!c) return false;
   h->seq = TAKE_NUMBER(c->attempts[ring]);
@@ -41,7 +41,7 @@ static __always_inline void count_loss(u32 ring, u16 kind) {
   if (c) __sync_fetch_and_add(&c->lost[ring][kind], 1);
 }
 
-static __always_inline void emit_process(void *record, u16 kind, u32 size) {
+static __always_inline void emit_process(void *record, u16 kind, u64 size) {
   if (!number_record(record, ALIBI_RING_PROCESS, kind, size)) return;
   if (bpf_ringbuf_output(&al_ring_process, record, size, wake_flags(&al_ring_process)))
     count_loss(ALIBI_RING_PROCESS, kind);

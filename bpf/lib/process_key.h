@@ -34,6 +34,10 @@ static __always_inline void key_of_current(struct alibi_process_key *key) {
 #endif
 }
 
+static __always_inline bool is_same(const struct alibi_process_key *a, const struct alibi_process_key *b) {
+  return a->tgid == b->tgid && a->start_boot_ns == b->start_boot_ns;
+}
+
 static __always_inline u64 cgroup_v1_id(struct task_struct *task) {
   if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) return 0;
   u32 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);

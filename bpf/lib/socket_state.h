@@ -4,8 +4,9 @@
  * Lives in socket local storage and dies with the socket. BPF_F_CLONE makes an
  * accepted socket start with a copy of its listener's entry, so the listener's
  * creator is known although SYN_RECV->ESTABLISHED runs in any context.
- * Local storage is open to tracing programs since 5.11; on 5.10 a hash keyed by
- * the socket's address stands in for it. */
+ * Local storage is open to tracing programs since 5.11; on 5.10 hashes stand in
+ * for it. They are full one day and then forget the socket used longest ago:
+ * its process is unknown after that, never another. */
 #ifndef ALIBI_SOCKET_STATE_H
 #define ALIBI_SOCKET_STATE_H
 
@@ -29,26 +30,49 @@ struct socket_state {
 
 #ifdef ALIBI_LEGACY
 
+/* TCP, for tracing programs, which have the address but not always a cookie.
+ * Every way into the life of a TCP socket writes the entry anew, so that one
+ * left behind at an address that is used again says nothing. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 65536);
+  __uint(max_entries, 16384);
   __type(key, u64);
   __type(value, struct socket_state);
 } al_sock SEC(".maps");
 
+/* All others, for cgroup programs, by cookie: they have no address. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, u64);
+  __type(value, struct socket_state);
+} al_sock_dgram SEC(".maps");
+
 static const struct socket_state blank_state;
+
+static __always_inline struct socket_state *make_entry(void *map, u64 key) {
+  struct socket_state *s = bpf_map_lookup_elem(map, &key);
+  if (s) return s;
+  bpf_map_update_elem(map, &key, &blank_state, BPF_NOEXIST);
+  return bpf_map_lookup_elem(map, &key);
+}
 
 static __always_inline struct socket_state *find_state(void *sk) {
   u64 key = (u64)sk;
   return bpf_map_lookup_elem(&al_sock, &key);
 }
-static __always_inline struct socket_state *make_state(void *sk) {
+static __always_inline struct socket_state *make_state(void *sk) { return make_entry(&al_sock, (u64)sk); }
+static __always_inline void drop_state(void *sk) {
   u64 key = (u64)sk;
-  struct socket_state *s = bpf_map_lookup_elem(&al_sock, &key);
-  if (s) return s;
-  bpf_map_update_elem(&al_sock, &key, &blank_state, BPF_NOEXIST);
-  return bpf_map_lookup_elem(&al_sock, &key);
+  bpf_map_delete_elem(&al_sock, &key);
 }
+static __always_inline struct socket_state *find_datagram_state(void *sk, u64 cookie) {
+  return bpf_map_lookup_elem(&al_sock_dgram, &cookie);
+}
+static __always_inline struct socket_state *make_datagram_state(void *sk, u64 cookie) {
+  return make_entry(&al_sock_dgram, cookie);
+}
+static __always_inline void drop_datagram_state(u64 cookie) { bpf_map_delete_elem(&al_sock_dgram, &cookie); }
 
 #else
 
@@ -62,8 +86,28 @@ struct {
 #define find_state(sk) ((struct socket_state *)bpf_sk_storage_get(&al_sock, sk, 0, 0))
 #define make_state(sk) \
   ((struct socket_state *)bpf_sk_storage_get(&al_sock, sk, 0, BPF_SK_STORAGE_GET_F_CREATE))
+/* One storage for all; the kernel drops it with the socket. */
+#define find_datagram_state(sk, cookie) find_state(sk)
+#define make_datagram_state(sk, cookie) make_state(sk)
+#define drop_state(sk)
+#define drop_datagram_state(cookie)
 
 #endif
+
+/* The cookie is made by the kernel on first use. Helpers may make it; a plain
+ * read may find zero. Tracing programs of 5.10 have no helper, there the cgroup
+ * programs see to it that sockets have one (al_create, packet). */
+static __always_inline u64 cookie_of(struct sock *sk) {
+#ifdef ALIBI_LEGACY
+  return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+#else
+  return bpf_get_socket_cookie(sk);
+#endif
+}
+
+static __always_inline u32 net_ns_of(struct sock *sk) {
+  return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
 
 static __always_inline void count_refused_state(void) {
   struct alibi_counters *c = counters();

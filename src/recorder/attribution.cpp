@@ -40,8 +40,20 @@ Attribution stream(const SocketFacts& facts) {
   return {facts.creator, Grade::Likely, "listener"};
 }
 
+// It connected; whether it also sent is known by who else was seen sending.
+Attribution by_connect(const SocketFacts& facts) {
+  const event::ProcessKey connected = facts.users[0].key;
+  auto others = facts.other_users;
+  std::erase(others, connected);
+  if (others.size() == 1) return {others[0], Grade::Likely, "only_user"};
+  if (others.size() > 1) return {std::nullopt, Grade::Ambiguous, "several_users"};
+  if (!facts.can_see_users) return {connected, Grade::Likely, "connect"};
+  return {connected, Grade::Proven, "send"};
+}
+
 Attribution datagram(const SocketFacts& facts) {
   if (!facts.users.empty()) {
+    if (facts.users.size() == 1 && facts.is_sender_presumed) return by_connect(facts);
     if (facts.users.size() == 1) return {facts.users[0].key, Grade::Proven, "send"};
     return {facts.users[0].key, Grade::Ambiguous, "send_by_several"};
   }

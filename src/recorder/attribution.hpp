@@ -30,6 +30,7 @@ struct SocketFacts {
   std::vector<event::ProcessKey> holders;      ///< had a descriptor when tables were walked
   bool has_more_users = false;                 ///< the list of users is not complete
   bool can_see_users = true;                   ///< the sensor for users works
+  bool is_sender_presumed = false;             ///< Datagram: the user was only seen connecting
 };
 
 struct Attribution {

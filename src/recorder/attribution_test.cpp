@@ -108,5 +108,19 @@ TEST(Attribution, InboundDatagramsOfASocketUsedBySeveralNameNobody) {
   EXPECT_EQ(found.grade, Grade::Ambiguous);
 }
 
+TEST(Attribution, WhoConnectedADatagramSocketThatAnotherUsedIsNotItsSender) {
+  SocketFacts facts{.role = Role::Datagram, .creator = kMaster, .users = {user(kMaster, 0, 0)}};
+  facts.is_sender_presumed = true;
+  EXPECT_EQ(attribute(facts).grade, Grade::Proven);  // nobody else was seen, and would have been
+  facts.can_see_users = false;
+  EXPECT_EQ(attribute(facts).grade, Grade::Likely);
+  facts.other_users = {kWorker};
+  EXPECT_EQ(attribute(facts).process, kWorker);
+  EXPECT_EQ(attribute(facts).grade, Grade::Likely);
+  facts.other_users = {kWorker, kOther};
+  EXPECT_EQ(attribute(facts).process, std::nullopt);
+  EXPECT_EQ(attribute(facts).grade, Grade::Ambiguous);
+}
+
 }  // namespace
 }  // namespace alibi::recorder

@@ -392,6 +392,7 @@ void NetworkTranslator::on_conversation(const alibi_conversation_key& key,
                                         std::string_view reason) {
   SocketFacts facts;
   facts.role = SocketFacts::Role::Datagram;
+  facts.is_sender_presumed = c.flags & ALIBI_FLOW_PRESUMED;
   facts.can_see_users = shared_.can_see_users;
   if (Process* creator = shared_.known(c.creator)) facts.creator = creator->key;
   for (const auto& sender : {c.sender, c.other_sender})

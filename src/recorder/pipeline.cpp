@@ -47,7 +47,7 @@ Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallCloc
       conversations_(probes.conversations_fd(), {}),
       queue_(kQueueRecords) {
   shared_.tracked_only = scope == Scope::TrackedOnly;
-  shared_.can_see_users = probes.works("socket_use");
+  shared_.can_see_users = probes.is_whole("socket_use");
 }
 
 Result<std::unique_ptr<Pipeline>> Pipeline::make(const Options& options, Scope scope,

@@ -17,10 +17,9 @@
 #include <map>
 
 #include "base/unique_fd.hpp"
-#include "process.skel.h"
 #include "recorder/cgroup_paths.hpp"
-#include "snapshot.skel.h"
-#include "socket.skel.h"
+#include "recorder/probe_images.hpp"
+#include "recorder/tracepoint_event.hpp"
 
 namespace alibi::recorder {
 namespace fs = std::filesystem;
@@ -96,6 +95,9 @@ bool is_filesystem(const char* path, long magic) {
 
 constexpr const char* kComplete = "complete";  // marks a set of pins that is whole
 
+constexpr const char* kOnlyWhileRunning =
+    "this kernel keeps it attached only while a recorder runs";
+
 constexpr long kTracefsMagic = 0x74726163;  // include/uapi/linux/magic.h
 constexpr long kBpffsMagic = 0xcafe4a11;
 
@@ -128,6 +130,8 @@ class ProbeLoader {
   void attach(Probes::Program& program);
   bpf_link* attach_link(const Plan& plan, bpf_program* program);
   Status pin_all();
+  void pin_unattached(const Probes::Program& program);
+  bool attach_again(const Plan& plan);
   void find_maps();
   void set_failure(const char* program, std::string state, std::string detail);
   void sum_up_sensors();
@@ -137,25 +141,9 @@ class ProbeLoader {
   std::unique_ptr<Probes> probes_;
   std::map<std::string, std::pair<std::string, std::string>> failures_;  // program -> state, detail
   btf* kernel_ = nullptr;
+  ProbeImages images_{};
   UniqueFd cgroup_root_;
 };
-
-namespace {
-
-/// Identifies the programs of this build: a pinned set of another build is
-/// replaced, not continued.
-std::string build_mark() {
-  std::size_t sizes[3];
-  const void* bytes[3] = {process_bpf__elf_bytes(&sizes[0]), socket_bpf__elf_bytes(&sizes[1]),
-                          snapshot_bpf__elf_bytes(&sizes[2])};
-  std::uint64_t hash = 1469598103934665603ULL;  // FNV-1a: names a build, protects nothing
-  for (int i = 0; i < 3; ++i)
-    for (std::size_t k = 0; k < sizes[i]; ++k)
-      hash = (hash ^ static_cast<const std::uint8_t*>(bytes[i])[k]) * 1099511628211ULL;
-  return fmt::format("build_{:016x}", hash);
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Probes>> ProbeLoader::load() {
   ::libbpf_set_print(note_warning);
@@ -166,11 +154,12 @@ Result<std::unique_ptr<Probes>> ProbeLoader::load() {
     return fail(Errc::Unsupported,
                 "this kernel has no BTF (/sys/kernel/btf/vmlinux); Alibi needs a kernel built with "
                 "CONFIG_DEBUG_INFO_BTF=y, as Debian's are");
+  images_ = choose_images(kernel_);
   if (const auto cgroups = CgroupPaths::open())
     cgroup_root_ =
         UniqueFd(::open(cgroups->mount().directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!settings_.pin_directory.empty())
-    probes_->pin_directory_ = settings_.pin_directory / build_mark();
+    probes_->pin_directory_ = settings_.pin_directory / build_mark(images_);
 
   Status done;
   find_predecessor();
@@ -205,19 +194,7 @@ void ProbeLoader::find_predecessor() {
 }
 
 Status ProbeLoader::load_fresh() {
-  struct Image {
-    const void* bytes;
-    std::size_t size;
-    const char* name;
-  };
-  std::array<Image, 3> images{};
-  images[0].bytes = process_bpf__elf_bytes(&images[0].size);
-  images[1].bytes = socket_bpf__elf_bytes(&images[1].size);
-  images[2].bytes = snapshot_bpf__elf_bytes(&images[2].size);
-  images[0].name = "process";
-  images[1].name = "socket";
-  images[2].name = "snapshot";
-  for (const Image& image : images)
+  for (const ProbeImage& image : images_)
     if (auto ok = load_object(image.bytes, image.size, image.name); !ok) return ok;
   find_maps();
   if (auto ok = attach_all(); !ok) return ok;
@@ -323,7 +300,7 @@ void ProbeLoader::set_failure(const char* program, std::string state, std::strin
 bpf_link* ProbeLoader::attach_link(const Plan& plan, bpf_program* program) {
   const std::string_view hook = plan.hook;
   if (hook.starts_with("cgroup")) return ::bpf_program__attach_cgroup(program, cgroup_root_.get());
-  if (hook == "iter/bpf_sk_storage_map") {
+  if (plan.program == std::string_view("al_it_sockets")) {
     bpf_iter_link_info info{};
     info.map.map_fd = static_cast<std::uint32_t>(probes_->sock_fd_);
     bpf_iter_attach_opts opts{};
@@ -347,7 +324,8 @@ Status ProbeLoader::attach_all() {
     for (bpf_object* object : probes_->objects_) {
       bpf_program* program = ::bpf_object__find_program_by_name(object, plan.program);
       if (!program) continue;
-      probes_->programs_.push_back({plan.program, plan.sensor, program, nullptr});
+      probes_->programs_.push_back(
+          {plan.program, plan.sensor, program, nullptr, ::bpf_program__fd(program)});
       attach(probes_->programs_.back());
     }
   }
@@ -408,14 +386,45 @@ Status ProbeLoader::pin_all() {
   for (auto& program : probes_->programs_) {
     if (!program.link) continue;
     const std::string path = pin(fmt::format("link_{}", program.name));
-    if (const int error = ::bpf_link__pin(program.link, path.c_str()); error != 0)
-      set_failure(program.name, "degraded",
-                  fmt::format("does not outlive a restart: {}", ::strerrordesc_np(-error)));
+    if (::bpf_link__pin(program.link, path.c_str()) != 0) pin_unattached(program);
   }
   // Last, as the mark of a complete set: a directory in bpffs holds no data.
   if (::mkdir(pin(kComplete).c_str(), 0700) != 0) return fail_errno(errno, "mark pinned programs");
   return {};
 }
+
+// Before 5.15 a tracepoint's link has no pin. The program has, and the next
+// recorder attaches it again.
+void ProbeLoader::pin_unattached(const Probes::Program& program) {
+  const std::string path = pin(fmt::format("program_{}", program.name));
+  if (const int error = ::bpf_program__pin(program.program, path.c_str()); error != 0)
+    set_failure(program.name, "degraded",
+                fmt::format("does not outlive a restart: {}", ::strerrordesc_np(-error)));
+  else
+    set_failure(program.name, "degraded", kOnlyWhileRunning);
+}
+
+bool ProbeLoader::attach_again(const Plan& plan) {
+  const UniqueFd program(::bpf_obj_get(pin(fmt::format("program_{}", plan.program)).c_str()));
+  if (!program.is_open()) return false;
+  const std::string_view hook = plan.hook;
+  auto event = attach_tracepoint(program.get(), hook.substr(hook.find('/') + 1));
+  if (!event) return false;
+  probes_->events_.push_back(std::move(*event));
+  set_failure(plan.program, "degraded", kOnlyWhileRunning);
+  return true;
+}
+
+namespace {
+
+int program_of(const bpf_link* link) {
+  bpf_link_info info{};
+  std::uint32_t size = sizeof(info);
+  if (::bpf_obj_get_info_by_fd(::bpf_link__fd(link), &info, &size) != 0) return -1;
+  return ::bpf_prog_get_fd_by_id(info.prog_id);
+}
+
+}  // namespace
 
 Status ProbeLoader::take_over_pins() {
   struct Wanted {
@@ -436,7 +445,9 @@ Status ProbeLoader::take_over_pins() {
     const std::string path = pin(fmt::format("link_{}", plan.program));
     bpf_link* link = fs::exists(path) ? ::bpf_link__open(path.c_str()) : nullptr;
     if (link)
-      probes_->programs_.push_back({plan.program, plan.sensor, nullptr, link});
+      probes_->programs_.push_back({plan.program, plan.sensor, nullptr, link, program_of(link)});
+    else if (attach_again(plan))
+      continue;
     else if (!plan.instead_of)
       set_failure(plan.program, "unsupported", "was not attached when recording began");
     else
@@ -463,6 +474,9 @@ Probes::~Probes() {
     }
   for (bpf_object* object : objects_)
     ::bpf_object__close(object);
+  if (is_resumed_)
+    for (const Program& program : programs_)
+      UniqueFd(program.fd).reset();
   if (is_resumed_)
     for (int fd : {process_ring_fd_, network_ring_fd_, counters_fd_, config_fd_, conversations_fd_,
                    sock_fd_})
@@ -514,6 +528,11 @@ int Probes::ring_fd(alibi_ring ring) const {
 }
 int Probes::conversations_fd() const { return conversations_fd_; }
 
+bool Probes::is_whole(std::string_view sensor) const {
+  const auto at = std::ranges::find(sensors_, sensor, &SensorState::name);
+  return at != sensors_.end() && at->state == "ok";
+}
+
 bool Probes::works(std::string_view sensor) const {
   const auto at = std::ranges::find(sensors_, sensor, &SensorState::name);
   return at != sensors_.end() && (at->state == "ok" || at->state == "degraded");
@@ -542,14 +561,9 @@ Result<std::vector<alibi_counters>> Probes::read_counters(int map_fd) {
 std::uint64_t Probes::recursion_misses() const {
   std::uint64_t sum = 0;
   for (const Program& program : programs_) {
-    if (!program.link) continue;
-    bpf_link_info link{};
-    std::uint32_t size = sizeof(link);
-    if (::bpf_obj_get_info_by_fd(::bpf_link__fd(program.link), &link, &size) != 0) continue;
-    const UniqueFd fd(::bpf_prog_get_fd_by_id(link.prog_id));
     bpf_prog_info info{};
-    size = sizeof(info);
-    if (fd.is_open() && ::bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0)
+    std::uint32_t size = sizeof(info);
+    if (program.link && program.fd >= 0 && ::bpf_obj_get_info_by_fd(program.fd, &info, &size) == 0)
       sum += info.recursion_misses;
   }
   return sum;

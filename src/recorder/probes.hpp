@@ -20,6 +20,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "recorder/recorder.hpp"
 #include "wire/alibi_event.h"
 
@@ -64,6 +65,8 @@ class Probes {
   [[nodiscard]] int conversations_fd() const;
   [[nodiscard]] const std::vector<SensorState>& sensors() const { return sensors_; }
   [[nodiscard]] bool works(std::string_view sensor) const;
+  /// Works, and nothing of it is missing on this kernel.
+  [[nodiscard]] bool is_whole(std::string_view sensor) const;
 
   /// The settings the programs read while they run; valid_from_ns is kept.
   Status configure(alibi_config config);
@@ -96,12 +99,14 @@ class Probes {
     const char* sensor;
     bpf_program* program = nullptr;  ///< null when resumed
     bpf_link* link = nullptr;
+    int fd = -1;  ///< of the loaded program; without privileges it can only be kept, not found
   };
 
   Status read_iterator(const char* program);
 
   std::vector<bpf_object*> objects_;
   std::vector<Program> programs_;
+  std::vector<UniqueFd> events_;  ///< of programs attached again, see tracepoint_event.hpp
   std::vector<SensorState> sensors_;
   std::filesystem::path pin_directory_;  ///< of this build
   std::optional<Predecessor> predecessor_;
