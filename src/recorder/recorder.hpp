@@ -21,7 +21,7 @@ struct Options {
   store::Limits limits;
   std::uint32_t process_ring_bytes = 8U << 20;  ///< power of two, at least 4096
   std::uint32_t network_ring_bytes = 8U << 20;  ///< power of two, at least 4096
-  std::uint32_t perf_pages = 128;               ///< per CPU, power of two, 4 KiB each
+  std::uint32_t perf_pages = 512;               ///< per CPU, power of two, 4 KiB each
   bool keep_attached =
       true;  ///< pin programs and rings so that a restart loses nothing (record only)
   bool hash_images = true;     ///< SHA-256 and package of every executable
