@@ -248,7 +248,9 @@ class Judge:
         check(f"{what} ({grade})", len(found) == 1 and right and (result is None or found[0]["result"] == result),
               found)
 
-    def storm(self, what, wanted):
+    def storm(self, what, wanted, may_miss=0):
+        """may_miss: programs the kernel skipped, and counted, while no recorder
+        ran that could have found them in the side band (7.x)."""
         execs, exits = {}, {}
         for r in self.of("exec"):
             args = r.get("args") or []
@@ -259,17 +261,16 @@ class Judge:
         recovered = [r for r in self.records if r.get("via") == "perf"]
         once = sum(len(execs.get(tag, [])) == 1 for tag in wanted)
         without_args = {pid_of(r) for r in self.of("exec", via="perf")}
-        told = sum(tag in execs or pid in without_args for tag, (pid, _) in wanted.items())
         missing = {pid for tag, (pid, _) in wanted.items() if tag not in execs and pid not in without_args}
         check(f"{what}: {len(wanted)} programs, {once} with their arguments, "
-              f"{len(recovered)} records recovered from perf", told == len(wanted) and
+              f"{len(recovered)} records recovered from perf, {len(missing)} missing", len(missing) <= may_miss and
               all(len(found) == 1 for found in execs.values()), [r for r in self.records if pid_of(r) in missing])
         right = sum(any(r["result"] == code or r.get("via") == "perf" for r in exits.get(pid, []))
                     for pid, code in wanted.values())
         check(f"{what}: exit codes", right == len(wanted), f"{right} of {len(wanted)}")
 
 
-def judge(records, did, before):
+def judge(records, did, before, skipped):
     j = Judge(records)
     check("snapshot of an older process", any(pid_of(r) == before for r in j.of("process", via="snapshot")))
     pid, _ = did["true"]
@@ -306,7 +307,7 @@ def judge(records, did, before):
           j.of("dns_query"))
     check("dns answer", any(pid_of(r) == p["asker"] and "127.0.0.9" in str(r) for r in j.of("dns_answer")))
     j.storm("exec storm", did["storm"])
-    j.storm("exec storm around kill -9", did["killed"])
+    j.storm("exec storm around kill -9", did["killed"], may_miss=skipped)
     check("signal to the recorder", any(r["result"] == "SIGKILL" or r["name"] == "SIGKILL" for r in j.of("signal")),
           j.of("signal"))
     losses = [r for r in j.of("loss") if r["result"] != "recording_ended"]
@@ -335,7 +336,7 @@ def main():
     time.sleep(8)  # closes of flows, the self-test, what perf must recover
     state = recorder.state()
     check("stops with status 0", recorder.end(signal.SIGTERM) == 0, open(recorder.said.name).read())
-    judge(recorder.records(), did, before)
+    judge(recorder.records(), did, before, state.get("skipped_by_kernel", 0))
     os.kill(before, signal.SIGKILL)
     for sensor in state["sensors"]:
         say(f"sensor {sensor['name']} {sensor['state']} {sensor.get('detail', '')}")
