@@ -267,7 +267,7 @@ class Judge:
               all(len(found) == 1 for found in execs.values()), [r for r in self.records if pid_of(r) in missing])
         right = sum(any(r["result"] == code or r.get("via") == "perf" for r in exits.get(pid, []))
                     for pid, code in wanted.values())
-        check(f"{what}: exit codes", right == len(wanted), f"{right} of {len(wanted)}")
+        check(f"{what}: exit codes, {len(wanted) - right} missing", len(wanted) - right <= may_miss)
 
 
 def judge(records, did, before, skipped):
