@@ -29,7 +29,7 @@ struct Workload::Life {
 };
 
 Record Workload::start_record(Kind kind, const Life& life, char ring) {
-  boot_ns_ += 20'000 + below(400'000);
+  boot_ns_ += gap_ns_ / 10 + below(gap_ns_ * 9 / 5);
   Record r;
   r.kind = kind;
   r.boot = {boot_ns_};

@@ -14,7 +14,9 @@ namespace alibi::bench {
 
 class Workload {
  public:
-  explicit Workload(std::uint64_t seed) : random_(seed) {}
+  /// `gap_ns`: between two records, on average.
+  explicit Workload(std::uint64_t seed, std::uint64_t gap_ns = 220'000)
+      : random_(seed), gap_ns_(gap_ns) {}
 
   /// The records of one process's life, in order.
   [[nodiscard]] std::vector<event::Record> next_life();
@@ -30,6 +32,7 @@ class Workload {
   void add_flow(const Life& life, const std::string& host, std::vector<event::Record>& records);
 
   std::mt19937_64 random_;
+  std::uint64_t gap_ns_;
   std::uint64_t boot_ns_ = 81'000'000'000;
   std::uint32_t next_pid_ = 1000;
   std::uint64_t process_ring_ = 0;

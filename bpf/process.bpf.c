@@ -28,8 +28,8 @@ int BPF_PROG(al_fork, struct task_struct *parent, struct task_struct *child) {
   if (child->pid != child->tgid) return 0; /* a thread */
   struct alibi_fork r;
   __builtin_memset(&r, 0, sizeof(r));
-  key_of(&r.header.process, child);
-  key_of(&r.parent, parent);
+  key_of_typed(&r.header.process, child);
+  key_of_typed(&r.parent, parent);
   r.cgroup_id = cgroup_v2_id(child);
   BPF_CORE_READ_STR_INTO(&r.comm, child, comm);
   emit_process(&r, ALIBI_RECORD_FORK, sizeof(r));
@@ -37,12 +37,12 @@ int BPF_PROG(al_fork, struct task_struct *parent, struct task_struct *child) {
 }
 
 static __always_inline void fill_namespaces(struct alibi_exec *e, struct task_struct *task) {
-  struct nsproxy *ns = BPF_CORE_READ(task, nsproxy);
-  e->mount_ns = BPF_CORE_READ(ns, mnt_ns, ns.inum);
-  e->net_ns = BPF_CORE_READ(ns, net_ns, ns.inum);
-  e->cgroup_ns = BPF_CORE_READ(ns, cgroup_ns, ns.inum);
-  e->user_ns = BPF_CORE_READ(task, cred, user_ns, ns.inum);
-  struct pid *pid = BPF_CORE_READ(task, thread_pid);
+  struct nsproxy *ns = task->nsproxy;
+  e->mount_ns = ns->mnt_ns->ns.inum;
+  e->net_ns = ns->net_ns->ns.inum;
+  e->cgroup_ns = ns->cgroup_ns->ns.inum;
+  e->user_ns = task->cred->user_ns->ns.inum;
+  struct pid *pid = BPF_CORE_READ(task, thread_pid); /* checked: arithmetic follows */
   u32 level = BPF_CORE_READ(pid, level);
   if (level > 32) return; /* MAX_PID_NS_LEVEL, include/linux/pid_namespace.h */
   struct upid *upid = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
@@ -52,35 +52,35 @@ static __always_inline void fill_namespaces(struct alibi_exec *e, struct task_st
 }
 
 static __always_inline void fill_credentials(struct alibi_exec *e, struct task_struct *task) {
-  const struct cred *cred = BPF_CORE_READ(task, cred);
-  e->gid = BPF_CORE_READ(cred, gid.val);
-  e->euid = BPF_CORE_READ(cred, euid.val);
-  e->egid = BPF_CORE_READ(cred, egid.val);
+  const struct cred *cred = task->cred;
+  e->gid = cred->gid.val;
+  e->euid = cred->euid.val;
+  e->egid = cred->egid.val;
   bpf_core_read(&e->capabilities, sizeof(e->capabilities), &cred->cap_effective);
-  e->auid = BPF_CORE_READ(task, loginuid.val);
-  e->session = BPF_CORE_READ(task, sessionid);
+  e->auid = task->loginuid.val;
+  e->session = task->sessionid;
 }
 
 static __always_inline void fill_image(struct alibi_exec *e, struct file *file, u32 *flags) {
-  struct inode *inode = BPF_CORE_READ(file, f_inode);
-  e->inode = BPF_CORE_READ(inode, i_ino);
-  e->device = BPF_CORE_READ(inode, i_sb, s_dev);
-  e->mode = BPF_CORE_READ(inode, i_mode);
-  e->links = BPF_CORE_READ(inode, __i_nlink);
-  e->file_uid = BPF_CORE_READ(inode, i_uid.val);
-  e->fs_magic = BPF_CORE_READ(inode, i_sb, s_magic);
-  e->file_bytes = BPF_CORE_READ(inode, i_size);
+  struct inode *inode = file->f_inode;
+  e->inode = inode->i_ino;
+  e->device = inode->i_sb->s_dev;
+  e->mode = inode->i_mode;
+  e->links = inode->__i_nlink;
+  e->file_uid = inode->i_uid.val;
+  e->fs_magic = inode->i_sb->s_magic;
+  e->file_bytes = inode->i_size;
   e->mtime_ns = INODE_TIME(inode, mtime);
   e->ctime_ns = INODE_TIME(inode, ctime);
-  if (!BPF_CORE_READ(file, f_path.dentry, d_hash.pprev)) *flags |= ALIBI_EXEC_DELETED;
+  if (!file->f_path.dentry->d_hash.pprev) *flags |= ALIBI_EXEC_DELETED;
   if ((e->mode & S_ISUID_ISGID) && (e->euid != e->header.process.uid || e->egid != e->gid))
     *flags |= ALIBI_EXEC_SETUID;
 }
 
 static __always_inline void append_args(struct exec_scratch *s, struct mm_struct *mm, u32 *flags) {
   struct alibi_exec *e = &s->record;
-  u64 start = BPF_CORE_READ(mm, arg_start);
-  u64 total = BPF_CORE_READ(mm, arg_end) - start;
+  u64 start = mm->arg_start;
+  u64 total = mm->arg_end - start;
   if (total > ALIBI_ARGS_BYTES_MAX) *flags |= ALIBI_EXEC_ARGS_CUT;
   e->args_total_bytes = total;
   u32 n = total < ALIBI_ARGS_BYTES_MAX ? total : ALIBI_ARGS_BYTES_MAX;
@@ -96,8 +96,8 @@ static __always_inline void append_args(struct exec_scratch *s, struct mm_struct
 
 static __always_inline void append_exe(struct exec_scratch *s, struct file *file, u32 *flags) {
   struct alibi_exec *e = &s->record;
-  struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-  e->exe_bytes = append_path(s, dentry, BPF_CORE_READ(file, f_path.mnt), flags);
+  struct dentry *dentry = file->f_path.dentry;
+  e->exe_bytes = append_path(s, dentry, file->f_path.mnt, flags);
   if (e->exe_bytes == 0) { /* memfd and other files that are their own root */
     u32 start = s->offset;
     append_name(s, dentry);
@@ -108,11 +108,11 @@ static __always_inline void append_exe(struct exec_scratch *s, struct file *file
 }
 
 static __always_inline void append_cwd(struct exec_scratch *s, struct task_struct *task, u32 *flags) {
-  struct fs_struct *fs = BPF_CORE_READ(task, fs);
+  struct fs_struct *fs = task->fs;
   u32 ignored = 0;
-  s->record.cwd_bytes = append_path(s, BPF_CORE_READ(fs, pwd.dentry), BPF_CORE_READ(fs, pwd.mnt),
+  s->record.cwd_bytes = append_path(s, fs->pwd.dentry, fs->pwd.mnt,
                                     &ignored);
-  if (BPF_CORE_READ(fs, root.dentry) != BPF_CORE_READ(fs, root.mnt, mnt_root))
+  if (fs->root.dentry != fs->root.mnt->mnt_root)
     *flags |= ALIBI_EXEC_CHROOT;
 }
 
@@ -136,13 +136,13 @@ int BPF_PROG(al_exec, struct task_struct *task, int old_pid, struct linux_binprm
   struct alibi_exec *e = &s->record;
   __builtin_memset(e, 0, sizeof(*e));
   u32 flags = 0;
-  struct mm_struct *mm = BPF_CORE_READ(task, mm);
-  struct file *file = BPF_CORE_READ(mm, exe_file);
-  const char *filename = BPF_CORE_READ(bprm, filename);
-  if (filename != BPF_CORE_READ(bprm, interp)) flags |= ALIBI_EXEC_SCRIPT;
+  struct mm_struct *mm = task->mm;
+  struct file *file = mm->exe_file;
+  const char *filename = bprm->filename;
+  if (filename != bprm->interp) flags |= ALIBI_EXEC_SCRIPT;
 
-  key_of(&e->header.process, task);
-  key_of(&e->parent, BPF_CORE_READ(task, real_parent));
+  key_of_typed(&e->header.process, task);
+  key_of_typed(&e->parent, task->real_parent);
   e->cgroup_id = cgroup_v2_id(task);
   e->cgroup_v1_id = cgroup_v1_id(task);
   bpf_get_current_comm(e->comm, sizeof(e->comm));
@@ -169,8 +169,8 @@ int BPF_PROG(al_exit, struct task_struct *task) {
   if (signal->live.counter != 0) return 0; /* other threads live on */
   struct alibi_exit r;
   __builtin_memset(&r, 0, sizeof(r));
-  key_of(&r.header.process, task);
-  key_of(&r.parent, task->real_parent);
+  key_of_typed(&r.header.process, task);
+  key_of_typed(&r.parent, task->real_parent);
   r.exit_code = task->exit_code;
   r.cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
   r.max_rss_pages = signal->maxrss;
@@ -186,7 +186,7 @@ int BPF_PROG(al_signal, int sig, struct kernel_siginfo *info, struct task_struct
   struct alibi_config *c = config();
   enum { SIGCHLD_ = 17 }; /* of our own children: no news */
   if (!c || !c->recorder_tgid || sig == SIGCHLD_) return 0;
-  if ((u32)BPF_CORE_READ(target, tgid) != c->recorder_tgid) return 0;
+  if ((u32)target->tgid != c->recorder_tgid) return 0;
   struct alibi_signal r;
   __builtin_memset(&r, 0, sizeof(r));
   key_of_current(&r.header.process);

@@ -18,21 +18,21 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("iter/task")
 int al_it_task(struct bpf_iter__task *ctx) {
   struct task_struct *task = ctx->task;
-  if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid)) return 0;
+  if (!task || task->pid != task->tgid) return 0;
   struct alibi_task r;
   __builtin_memset(&r, 0, sizeof(r));
-  key_of(&r.header.process, task);
-  key_of(&r.parent, BPF_CORE_READ(task, real_parent));
+  key_of_typed(&r.header.process, task);
+  key_of_typed(&r.parent, task->real_parent);
   r.cgroup_id = cgroup_v2_id(task);
   r.cgroup_v1_id = cgroup_v1_id(task);
-  r.net_ns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-  r.mount_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-  r.is_kernel_thread = !!(BPF_CORE_READ(task, flags) & PF_KTHREAD);
-  struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+  r.net_ns = task->nsproxy->net_ns->ns.inum;
+  r.mount_ns = task->nsproxy->mnt_ns->ns.inum;
+  r.is_kernel_thread = !!(task->flags & PF_KTHREAD);
+  struct inode *inode = task->mm->exe_file->f_inode;
   if (inode) {
-    r.inode = BPF_CORE_READ(inode, i_ino);
-    r.device = BPF_CORE_READ(inode, i_sb, s_dev);
-    r.file_bytes = BPF_CORE_READ(inode, i_size);
+    r.inode = inode->i_ino;
+    r.device = inode->i_sb->s_dev;
+    r.file_bytes = inode->i_size;
     r.mtime_ns = INODE_TIME(inode, mtime);
     r.ctime_ns = INODE_TIME(inode, ctime);
   }
@@ -75,10 +75,10 @@ SEC("iter/task_file")
 int al_it_files(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct file *file = ctx->file;
-  if (!task || !file || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid)) return 0;
+  if (!task || !file || task->pid != task->tgid) return 0;
   struct sock *sk = socket_of(file);
   if (!sk) return 0;
-  u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  u16 family = SOCK_READ(sk, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6 && family != AF_PACKET) return 0;
   u64 cookie = cookie_of(sk);
 #ifdef ALIBI_LEGACY
@@ -93,12 +93,12 @@ int al_it_files(struct bpf_iter__task_file *ctx) {
   }
   struct alibi_holder r;
   __builtin_memset(&r, 0, sizeof(r));
-  key_of(&r.header.process, task);
+  key_of_typed(&r.header.process, task);
   if (!s->created_ns) { /* made by this lookup: nobody saw the socket being made */
     s->created_ns = bpf_ktime_get_boot_ns();
     s->flags = ALIBI_FLOW_SNAPSHOT;
-    s->net_ns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-    if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+    s->net_ns = net_ns_of(sk);
+    if (SOCK_READ(sk, __sk_common.skc_state) == TCP_LISTEN && SOCK_READ(sk, sk_protocol) == IPPROTO_TCP)
       s->role = ALIBI_ROLE_LISTENER;
   }
   if (!is_new_holder(s, holder_mark(&r.header.process))) return 0;
@@ -106,8 +106,8 @@ int al_it_files(struct bpf_iter__task_file *ctx) {
   fill_tuple(&r.tuple, sk);
   if (family == AF_PACKET) r.tuple.protocol = 0;
   r.cookie = cookie;
-  r.net_ns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-  r.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  r.net_ns = net_ns_of(sk);
+  r.state = SOCK_READ(sk, __sk_common.skc_state);
   r.fd = ctx->fd;
   emit_network(&r, ALIBI_RECORD_HOLDER, sizeof(r));
   return 0;

@@ -35,16 +35,20 @@ struct {
 /* ---------------------------------------------------------------------- TCP */
 
 static __always_inline void fill_counters(struct alibi_flow *r, struct sock *sk) {
-  struct tcp_sock *tp = (struct tcp_sock *)sk;
-  r->packets_in = BPF_CORE_READ(tp, segs_in);
-  r->packets_out = BPF_CORE_READ(tp, segs_out);
-  r->retransmits = BPF_CORE_READ(tp, total_retrans);
-  r->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3; /* kept times 8, include/linux/tcp.h */
-  r->bytes_out = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
-  r->bytes_in = BPF_CORE_READ(tp, bytes_received);
+  struct tcp_sock *tp = TCP_SOCK_OF(sk);
+  if (!tp) return;
+  r->packets_in = SOCK_READ(tp, segs_in);
+  r->packets_out = SOCK_READ(tp, segs_out);
+  r->retransmits = SOCK_READ(tp, total_retrans);
+  r->srtt_us = SOCK_READ(tp, srtt_us) >> 3; /* kept times 8, include/linux/tcp.h */
+  r->bytes_out = SOCK_READ(tp, bytes_sent) - SOCK_READ(tp, bytes_retrans);
+  r->bytes_in = SOCK_READ(tp, bytes_received);
   /* bytes_received counts the peer's FIN as one (tcp_rcv_nxt_update) */
-  if (r->bytes_in && (BPF_CORE_READ(sk, __sk_common.skc_flags) & (1UL << SOCK_FLAG_DONE))) r->bytes_in--;
+  if (r->bytes_in && (SOCK_READ(sk, __sk_common.skc_flags) & (1UL << SOCK_FLAG_DONE))) r->bytes_in--;
 }
+
+/* The users stand last and most flows have one: the others are left out. */
+enum { FLOW_BYTES_WITH_ONE_USER = offsetof(struct alibi_flow, users) + sizeof(struct alibi_socket_user) };
 
 static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u8 moment, u8 old_state) {
   struct alibi_flow r;
@@ -53,10 +57,10 @@ static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u
   r.cookie = cookie_of(sk);
   r.net_ns = net_ns_of(sk);
   r.old_state = old_state;
-  r.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  r.state = SOCK_READ(sk, __sk_common.skc_state);
   r.moment = moment;
-  r.error = BPF_CORE_READ(sk, sk_err);
-  if (!r.error) r.error = BPF_CORE_READ(sk, sk_err_soft);
+  r.error = SOCK_READ(sk, sk_err);
+  if (!r.error) r.error = SOCK_READ(sk, sk_err_soft);
   if (moment != ALIBI_FLOW_LISTEN && moment != ALIBI_FLOW_LISTEN_END) fill_counters(&r, sk);
   if (s) {
     r.header.process = s->creator;
@@ -64,12 +68,17 @@ static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u
     r.established_ns = s->established_ns;
     r.role = s->role;
     r.flags = s->flags;
-    __builtin_memcpy(r.users, s->users, sizeof(r.users));
+    r.users[0] = s->users[0];
     r.user_count = count_users(s);
+    if (r.user_count > 1) {
+      __builtin_memcpy(r.users + 1, s->users + 1, sizeof(r.users) - sizeof(r.users[0]));
+      emit_network(&r, ALIBI_RECORD_FLOW, sizeof(r));
+      return;
+    }
   } else {
-    __builtin_memset(r.users, 0, sizeof(r.users));
+    __builtin_memset(r.users, 0, sizeof(r.users[0]));
   }
-  emit_network(&r, ALIBI_RECORD_FLOW, sizeof(r));
+  emit_network(&r, ALIBI_RECORD_FLOW, FLOW_BYTES_WITH_ONE_USER);
 }
 
 static __always_inline void forget_users(struct socket_state *s) {
@@ -84,7 +93,7 @@ static __always_inline void begin_own(struct sock *sk, u8 role) {
     return;
   }
   key_of_current(&s->creator);
-  forget_users(s);
+  if (s->created_ns) forget_users(s); /* a fresh one is zero */
   s->created_ns = bpf_ktime_get_boot_ns();
   s->established_ns = 0;
   s->reported_ns = 0;
@@ -158,8 +167,8 @@ int al_it_sockets(struct bpf_iter__bpf_sk_storage_map *ctx) {
   barrier_var(s);
   struct alibi_config *c = config();
   if (!sk || !s || !c) return 0;
-  if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP) return 0;
-  u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  if (SOCK_READ(sk, sk_protocol) != IPPROTO_TCP) return 0;
+  u8 state = SOCK_READ(sk, __sk_common.skc_state);
   if (s->role == ALIBI_ROLE_LISTENER || state == TCP_CLOSE || state == TCP_LISTEN) return 0;
   u64 now = bpf_ktime_get_boot_ns();
   if (!(s->flags & ALIBI_FLOW_ANNOUNCED)) {
@@ -170,8 +179,9 @@ int al_it_sockets(struct bpf_iter__bpf_sk_storage_map *ctx) {
     return 0;
   }
   if (now - s->reported_ns < c->update_after_ns) return 0;
-  struct tcp_sock *tp = (struct tcp_sock *)sk;
-  u64 bytes = BPF_CORE_READ(tp, bytes_sent) + BPF_CORE_READ(tp, bytes_received);
+  struct tcp_sock *tp = TCP_SOCK_OF(sk);
+  if (!tp) return 0;
+  u64 bytes = SOCK_READ(tp, bytes_sent) + SOCK_READ(tp, bytes_received);
   if (bytes == s->reported_bytes) return 0;
   s->reported_bytes = bytes;
   s->reported_ns = now;
@@ -373,7 +383,7 @@ SEC("tp/syscalls/sys_exit_socket")
 int al_socket(struct syscall_exit *ctx) {
   if (ctx->ret < 0) return 0;
   struct pt_regs *regs = user_registers();
-  if (BPF_CORE_READ(regs, di) != AF_PACKET) return 0; /* inet sockets: cgroup/sock_create */
+  if (USER_REGISTER(regs, di) != AF_PACKET) return 0; /* inet sockets: cgroup/sock_create */
   emit_socket(0, AF_PACKET, BPF_CORE_READ(regs, si) & 0xf,
               bpf_ntohs((u16)BPF_CORE_READ(regs, dx)));
   return 0;
@@ -421,22 +431,12 @@ int al_connect(struct syscall_exit *ctx) {
     __builtin_memcpy(r.tuple.remote, address.address6, 16);
   r.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
   r.error = error;
-  r.net_ns = net_ns_of(sk);
+  r.net_ns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
   emit_network(&r, ALIBI_RECORD_CONNECT_FAIL, sizeof(r));
   return 0;
 }
 
 /* ------------------------------------------------------------ conversations */
-
-/* The verifier forgets the bounds of a length that was spilled, and old ones
- * learn nothing from n != 0: both bounds are checked here, in the register that
- * is used, by one comparison of n - 1 (which is large if n is 0). */
-static __always_inline bool load_payload(struct __sk_buff *skb, u32 from, void *to, u64 n, u64 max) {
-  n--;
-  barrier_var(n);
-  if (n >= max) return false;
-  return !bpf_skb_load_bytes(skb, from, to, n + 1);
-}
 
 static __always_inline void emit_dns_of(struct __sk_buff *skb, struct socket_state *s, struct packet *p,
                                         u64 cookie, bool is_out, u32 n, const u32 room) {
@@ -541,6 +541,7 @@ static __always_inline void converse(struct socket_state *s, struct packet *p, b
 }
 
 static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
+  if (is_other_tcp(skb, is_out)) return 1;
   u8 first[10];
   if (bpf_skb_load_bytes(skb, 0, first, sizeof(first))) return 1;
   bool is_v4 = (first[0] >> 4) == 4;

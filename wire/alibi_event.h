@@ -273,7 +273,8 @@ struct alibi_tuple {
 };
 ALIBI_WIRE_TYPE(struct alibi_tuple, 40);
 
-/* TCP. header.process is the creator: who connected, or who listened. */
+/* TCP. header.process is the creator: who connected, or who listened. The record
+ * ends behind the first user when there are no others: header.size tells. */
 struct alibi_flow {
   struct alibi_header header;
   struct alibi_tuple tuple;

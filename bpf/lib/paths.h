@@ -26,31 +26,33 @@ struct exec_scratch {
   u8 tail[TAIL_BYTES_MAX + NAME_BYTES_MAX];
 };
 
-static __always_inline void append_name(struct exec_scratch *s, const struct dentry *d) {
+static __always_inline void append_name(struct exec_scratch* s, const struct dentry* d) {
   u32 offset = s->offset;
   if (offset > TAIL_BYTES_MAX) return;
-  long n = bpf_probe_read_kernel_str(s->tail + offset, NAME_BYTES_MAX, BPF_CORE_READ(d, d_name.name));
+  long n =
+      bpf_probe_read_kernel_str(s->tail + offset, NAME_BYTES_MAX, BPF_CORE_READ(d, d_name.name));
   if (n > 0) s->offset = offset + n;
 }
 
 /* Returns the bytes written. */
-static __always_inline u32 append_path(struct exec_scratch *s, struct dentry *d,
-                                       struct vfsmount *vfs, u32 *flags) {
+static __always_inline u32 append_path(struct exec_scratch* s, struct dentry* d,
+                                       struct vfsmount* vfs, u32* flags) {
   u32 start = s->offset;
   s->limit = start + ALIBI_PATH_BYTES_MAX - NAME_BYTES_MAX;
-  struct mount *mnt = (void *)vfs - bpf_core_field_offset(struct mount, mnt);
+  struct mount* mnt = (void*)vfs - bpf_core_field_offset(struct mount, mnt);
+  struct dentry* root = BPF_CORE_READ(mnt, mnt.mnt_root);
   bool whole = false;
   for (int i = 0; i < PATH_COMPONENTS_MAX; i++) {
-    struct dentry *root = BPF_CORE_READ(mnt, mnt.mnt_root);
-    struct dentry *parent = BPF_CORE_READ(d, d_parent);
+    struct dentry* parent = BPF_CORE_READ(d, d_parent);
     if (d == root || d == parent) {
-      struct mount *above = BPF_CORE_READ(mnt, mnt_parent);
+      struct mount* above = BPF_CORE_READ(mnt, mnt_parent);
       if (d != root || above == mnt) {
         whole = true;
         break;
       }
       d = BPF_CORE_READ(mnt, mnt_mountpoint);
       mnt = above;
+      root = BPF_CORE_READ(mnt, mnt.mnt_root);
       continue;
     }
     if (s->offset > s->limit) break;
@@ -65,21 +67,19 @@ static __always_inline u32 append_path(struct exec_scratch *s, struct dentry *d,
  * (I_CTIME_QUERIED, fs/inode.c); nanoseconds never need it. */
 #define CTIME_QUERIED 0x80000000u
 
-#define INODE_TIME(inode, name)                                                              \
-  ({                                                                                         \
-    u64 ns_ = 0;                                                                             \
-    struct inode___v66 *v66_ = (void *)(inode);                                              \
-    struct inode___old *old_ = (void *)(inode);                                              \
-    if (bpf_core_field_exists((inode)->i_##name##_sec))                                      \
-      ns_ = BPF_CORE_READ(inode, i_##name##_sec) * 1000000000ull +                           \
-            (BPF_CORE_READ(inode, i_##name##_nsec) & ~CTIME_QUERIED);                        \
-    else if (bpf_core_field_exists(v66_->__i_##name))                                        \
-      ns_ = BPF_CORE_READ(v66_, __i_##name.tv_sec) * 1000000000ull +                         \
-            BPF_CORE_READ(v66_, __i_##name.tv_nsec);                                         \
-    else if (bpf_core_field_exists(old_->i_##name))                                          \
-      ns_ = BPF_CORE_READ(old_, i_##name.tv_sec) * 1000000000ull +                           \
-            BPF_CORE_READ(old_, i_##name.tv_nsec);                                           \
-    ns_;                                                                                     \
+/* `inode` is of a type the verifier knows. */
+#define INODE_TIME(inode, name)                                                                    \
+  ({                                                                                               \
+    u64 ns_ = 0;                                                                                   \
+    struct inode___v66* v66_ = (void*)(inode);                                                     \
+    struct inode___old* old_ = (void*)(inode);                                                     \
+    if (bpf_core_field_exists((inode)->i_##name##_sec))                                            \
+      ns_ = (inode)->i_##name##_sec * 1000000000ull + ((inode)->i_##name##_nsec & ~CTIME_QUERIED); \
+    else if (bpf_core_field_exists(v66_->__i_##name))                                              \
+      ns_ = v66_->__i_##name.tv_sec * 1000000000ull + v66_->__i_##name.tv_nsec;                    \
+    else if (bpf_core_field_exists(old_->i_##name))                                                \
+      ns_ = old_->i_##name.tv_sec * 1000000000ull + old_->i_##name.tv_nsec;                        \
+    ns_;                                                                                           \
   })
 
 #endif

@@ -12,15 +12,26 @@ static __always_inline void key_of(struct alibi_process_key *key, const struct t
   key->uid = BPF_CORE_READ(task, cred, uid.val);
 }
 
+/* A task whose type the verifier knows (argument of a BTF tracepoint, context of
+ * an iterator): plain loads, where a checked read calls a helper per step. */
+static __always_inline void key_of_typed(struct alibi_process_key *key, const struct task_struct *task) {
+  key->start_boot_ns = task->group_leader->start_boottime;
+  key->tgid = task->tgid;
+  key->uid = task->cred->uid.val;
+}
+
 #ifdef ALIBI_LEGACY
 static __always_inline struct task_struct *current_task(void) {
   return (struct task_struct *)bpf_get_current_task();
 }
+#define USER_REGISTER(regs, name) BPF_CORE_READ(regs, name)
 #define TASK_READ(task, ...) BPF_CORE_READ(task, __VA_ARGS__)
 #else
 static __always_inline struct task_struct *current_task(void) {
   return bpf_get_current_task_btf();
 }
+/* of bpf_task_pt_regs */
+#define USER_REGISTER(regs, name) ((regs)->name)
 #endif
 
 static __always_inline void key_of_current(struct alibi_process_key *key) {
@@ -49,7 +60,7 @@ static __always_inline u64 cgroup_v1_id(struct task_struct *task) {
 }
 
 static __always_inline u64 cgroup_v2_id(struct task_struct *task) {
-  return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+  return task->cgroups->dfl_cgrp->kn->id;
 }
 
 #endif

@@ -93,7 +93,10 @@ bool NetworkTranslator::translate(std::span<const std::byte> bytes) {
     return record && (this->*handle)(*record);
   };
   switch (header->kind) {
-    case ALIBI_RECORD_FLOW: return with(&NetworkTranslator::on_flow);
+    case ALIBI_RECORD_FLOW: {
+      const auto flow = view_flow(bytes);
+      return flow && on_flow(*flow);
+    }
     case ALIBI_RECORD_SOCKET: return with(&NetworkTranslator::on_socket);
     case ALIBI_RECORD_SOCKET_USE: return with(&NetworkTranslator::on_socket_use);
     case ALIBI_RECORD_SOCKET_END: return with(&NetworkTranslator::on_socket_end);
@@ -112,8 +115,7 @@ SocketFacts NetworkTranslator::facts_of(const alibi_flow& flow) {
   if (flow.role == ALIBI_ROLE_CLIENT) facts.role = SocketFacts::Role::Client;
   if (flow.role == ALIBI_ROLE_SERVER) facts.role = SocketFacts::Role::Server;
   if (Process* creator = shared_.known(flow.header.process)) facts.creator = creator->key;
-  for (const auto& user :
-       std::span(flow.users).first(std::min<std::size_t>(flow.user_count, ALIBI_USERS_MAX))) {
+  for (const auto& user : std::span(flow.users).first(flow.user_count)) {
     Process* process = shared_.known({user.start_boot_ns, user.tgid, user.uid});
     if (process)
       facts.users.push_back({process->key, how_name(user.how), user.bytes_out, user.bytes_in});

@@ -1,11 +1,12 @@
 #include "recorder/pipeline.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 
+#include "base/unique_fd.hpp"
 #include "recorder/privileges.hpp"
 
 namespace alibi::recorder {
@@ -219,8 +220,14 @@ Status Pipeline::stop(std::optional<Record> last) {
 /* ------------------------------------------------------------------- drain */
 
 void Pipeline::drain_loop(bool begin_snapshot) {
-  std::vector<pollfd> fds;
-  const auto watch = [&](int fd) { fds.push_back({fd, POLLIN, 0}); };
+  // Edges, not levels: a ring stays readable until what was read is in the log,
+  // and the loop would turn without rest while the store writes.
+  const UniqueFd edges(::epoll_create1(EPOLL_CLOEXEC));
+  const auto watch = [&](int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    (void)::epoll_ctl(edges.get(), EPOLL_CTL_ADD, fd, &event);
+  };
   watch(probes_.ring_fd(ALIBI_RING_PROCESS));
   watch(probes_.ring_fd(ALIBI_RING_NETWORK));
   watch(clock_.poll_fd());
@@ -235,7 +242,8 @@ void Pipeline::drain_loop(bool begin_snapshot) {
   }
   drain_predecessor();
   while (!is_stopping_) {
-    (void)::poll(fds.data(), fds.size(), kDrainEveryMs);
+    epoll_event event{};
+    (void)::epoll_wait(edges.get(), &event, 1, kDrainEveryMs);
     drain_once();
   }
   drain_once();

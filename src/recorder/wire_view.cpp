@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 namespace alibi::recorder {
 
@@ -27,6 +29,17 @@ std::optional<ExecView> view_exec(std::span<const std::byte> bytes) {
     tail.remove_prefix(length);
   }
   return view;
+}
+
+std::optional<alibi_flow> view_flow(std::span<const std::byte> bytes) {
+  constexpr std::size_t kFixedBytes = offsetof(alibi_flow, users);
+  if (bytes.size() < kFixedBytes) return std::nullopt;
+  alibi_flow flow{};
+  std::memcpy(&flow, bytes.data(), std::min(bytes.size(), sizeof(flow)));
+  const std::size_t users = (bytes.size() - kFixedBytes) / sizeof(alibi_socket_user);
+  flow.user_count = static_cast<std::uint8_t>(
+      std::min({std::size_t{flow.user_count}, users, std::size_t{ALIBI_USERS_MAX}}));
+  return flow;
 }
 
 std::optional<DnsView> view_dns(std::span<const std::byte> bytes) {

@@ -37,6 +37,9 @@ struct ExecView {
 };
 [[nodiscard]] std::optional<ExecView> view_exec(std::span<const std::byte> bytes);
 
+/// A copy, with the users that the record left out as zero.
+[[nodiscard]] std::optional<alibi_flow> view_flow(std::span<const std::byte> bytes);
+
 struct DnsView {
   const alibi_dns* fixed;
   std::span<const std::uint8_t> payload;  ///< what was captured
