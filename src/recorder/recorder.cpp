@@ -298,9 +298,10 @@ int wait_for_all(pid_t child, int signal_fd, Pipeline& pipeline) {
 Result<RunSummary> run(const Options& options, const std::vector<std::string>& command) {
   if (command.empty()) return fail(Errc::Usage, "no command given");
   if (!has_kernel_pids()) {
-    return fail(Errc::Unsupported,
-                "this container has pids of its own, so the command's processes cannot be told from "
-                "others; run it on the host, or share the host's (docker run --pid=host)");
+    return fail(
+        Errc::Unsupported,
+        "this container has pids of its own, so the command's processes cannot be told from "
+        "others; run it on the host, or share the host's (docker run --pid=host)");
   }
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGQUIT, SIGCHLD});
   Recording recording;

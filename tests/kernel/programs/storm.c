@@ -55,7 +55,8 @@ int main(int argc, char** argv) {
     pids[launched] = pid;
   }
   double seconds = now_s() - start;
-  for (int i = 0; i < launched; ++i) printf("%d %d %d\n", i, pids[i], i % 251);
+  for (int i = 0; i < launched; ++i)
+    printf("%d %d %d\n", i, pids[i], i % 251);
   printf("launched %d seconds %.3f\n", launched, seconds);
   return 0;
 }

@@ -13,5 +13,6 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   pthread_t thread;
   if (pthread_create(&thread, 0, replace, argv[1]) != 0) return 1;
-  for (;;) pause();
+  for (;;)
+    pause();
 }

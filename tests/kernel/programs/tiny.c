@@ -10,7 +10,8 @@ __attribute__((used)) static void start(const long* stack) {
   long count = stack[0];
   const char* text = count > 1 ? (const char*)stack[count] : "0";
   int code = 0;
-  for (; *text >= '0' && *text <= '9'; ++text) code = code * 10 + (*text - '0');
+  for (; *text >= '0' && *text <= '9'; ++text)
+    code = code * 10 + (*text - '0');
   finish(code & 0xff);
 }
 
