@@ -68,6 +68,7 @@ static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u
     r.established_ns = s->established_ns;
     r.role = s->role;
     r.flags = s->flags;
+    if (s->role == ALIBI_ROLE_SERVER) r.packets_out++; /* the SYN-ACK left before */
     r.users[0] = s->users[0];
     r.user_count = count_users(s);
     if (r.user_count > 1) {
@@ -483,10 +484,10 @@ static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state 
 static __always_inline void count_packet(struct alibi_conversation *c, struct packet *p, u64 now, bool is_out) {
   c->last_ns = now;
   if (is_out) {
-    __sync_fetch_and_add(&c->packets_out, 1);
+    __sync_fetch_and_add(&c->packets_out, p->count);
     __sync_fetch_and_add(&c->bytes_out, p->payload_bytes);
   } else {
-    __sync_fetch_and_add(&c->packets_in, 1);
+    __sync_fetch_and_add(&c->packets_in, p->count);
     __sync_fetch_and_add(&c->bytes_in, p->payload_bytes);
   }
 }
@@ -570,6 +571,7 @@ static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
   u64 cookie = bpf_get_socket_cookie(skb);
 #endif
   struct socket_state *s = find_datagram_state(sk, cookie);
+  p.count = skb->gso_segs > 1 ? skb->gso_segs : 1;
   p.local_port = is_out ? ports.source : ports.destination;
   p.key.remote_port = remote_port;
   p.key.local_port = p.local_port;

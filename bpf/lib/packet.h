@@ -14,6 +14,7 @@ struct packet {
   u8 local[16];
   u32 header_bytes; /* up to the payload */
   u32 payload_bytes;
+  u32 count; /* on the wire; more than one where the device or the receiver segments (UDP_SEGMENT, GRO) */
   u16 local_port;
   u8 protocol;
 };

@@ -117,10 +117,12 @@ class Ring {
     return is_read ? counters.lost : 0;
   }
 
-  /// Calls `take` with the bytes of each record present now.
+  void mark() { marked_ = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE); }
+
+  /// Calls `take` with the bytes of each record present at the last mark.
   template <typename Take>
   std::size_t drain(std::vector<std::byte>& scratch, Take take) {
-    const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
+    const std::uint64_t head = marked_;
     std::uint64_t tail = page_->data_tail;
     std::size_t count = 0;
     while (tail < head) {
@@ -168,6 +170,7 @@ class Ring {
   std::size_t bytes_;
   UniqueFd fd_;
   perf_event_mmap_page* page_ = nullptr;
+  std::uint64_t marked_ = 0;
 };
 
 PerfSideBand::PerfSideBand(std::uint32_t pages, Features features)
@@ -196,6 +199,11 @@ std::vector<int> PerfSideBand::poll_fds() const {
   for (const auto& ring : rings_)
     fds.push_back(ring->fd());
   return fds;
+}
+
+void PerfSideBand::mark() {
+  for (const auto& ring : rings_)
+    ring->mark();
 }
 
 std::size_t PerfSideBand::drain(const OnRecord& on_record) {

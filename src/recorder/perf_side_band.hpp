@@ -50,8 +50,13 @@ class PerfSideBand {
   /// Descriptors to poll for POLLIN; changes after refresh() returned > 0.
   [[nodiscard]] std::vector<int> poll_fds() const;
 
+  /// Remembers how far each buffer is filled now: the next drain ends there. A
+  /// caller that reads other sources between mark and drain then knows more of
+  /// the processes than the records here can tell of.
+  void mark();
+
   using OnRecord = std::function<void(const Record&)>;
-  /// Hands over what every buffer held when its turn came, Ignored ones left
+  /// Hands over what every buffer held at the last mark(), Ignored ones left
   /// out, and frees the room. Returns the number of records read.
   std::size_t drain(const OnRecord& on_record);
 

@@ -48,6 +48,7 @@ Seen drain_for(PerfSideBand& band, std::uint32_t pid) {
     seen.first_ns = std::min(seen.first_ns, boot.ns);
     seen.last_ns = std::max(seen.last_ns, boot.ns);
   };
+  band.mark();
   band.drain([&](const Record& record) {
     if (const auto* fork = std::get_if<NewProcess>(&record); fork && fork->pid == pid) {
       seen.forks.push_back(*fork);

@@ -116,6 +116,8 @@ Status Pipeline::restore() {
     if (record.source.ring)
       written_.push_back(
           source_mark(record.source.ring, record.source.cpu, record.source.number, record.boot));
+    for (const auto& [source, boot] : folded_sources(record))
+      written_.push_back(source_mark(source.ring, source.cpu, source.number, boot));
     if (record.process) {
       Process& process = shared_.processes.add(*record.process);
       if (record.parent) process.parent = record.parent;
@@ -191,6 +193,7 @@ std::size_t Pipeline::living_tracked() {
 }
 
 void Pipeline::start(bool begin_snapshot) {
+  totals_ = log_->totals();
   // Written here, so that the first segment begins before there is a process
   // to carry into it.
   store(make_batch());
@@ -239,7 +242,12 @@ void Pipeline::drain_loop(bool begin_snapshot) {
     // Attached first, walked now: what happens meanwhile waits in the rings.
     (void)probes_.walk_tasks();
     (void)probes_.walk_files();
+    drain_once();
+    const std::lock_guard lock(state_mutex_);
+    process_translator_.describe_unwalked(check_.begin_time());
   }
+  is_walked_ = true;
+  is_walked_.notify_all();
   drain_predecessor();
   while (!is_stopping_) {
     epoll_event event{};
@@ -248,11 +256,17 @@ void Pipeline::drain_loop(bool begin_snapshot) {
   }
   drain_once();
   finish_images();
+  queue_.push(make_batch());  // an exit read after this is numbered after the image
   {
     const std::lock_guard lock(state_mutex_);
     once_a_second(boot_now(), true);
   }
   drain_once();  // what the last sweep put into the rings
+  {
+    const std::lock_guard lock(state_mutex_);
+    shared_.processes.for_each([this](const Process& process) { tell_final_count(process); });
+  }
+  queue_.push(make_batch());
 }
 
 void Pipeline::drain_once() {
@@ -260,9 +274,9 @@ void Pipeline::drain_once() {
   while (is_more) {
     {
       const std::lock_guard lock(state_mutex_);
+      mark_side_band();
       const bool is_empty = drain_rings();
-      drain_perf();
-      drain_connector();
+      if (process_ring_->cursor() >= marked_at_) drain_side_band();
       const BootNs now = boot_now();
       if (inspector_)
         for (const ImageResult& image : inspector_->take_results())
@@ -375,7 +389,20 @@ void Pipeline::drain_predecessor() {
   queue_.push(std::move(batch));
 }
 
-void Pipeline::drain_perf() {
+// What perf and the connector have told up to a moment is of processes that the
+// process ring has told of up to a later one: only then it is looked at.
+void Pipeline::mark_side_band() {
+  if (is_marked_) return;
+  if (perf_) perf_->mark();
+  read_connector();
+  marked_at_ = process_ring_->producer();
+  is_marked_ = true;
+}
+
+void Pipeline::drain_side_band() {
+  is_marked_ = false;
+  for (const proc::Ptrace& trace : std::exchange(traces_, {}))
+    process_translator_.on_ptrace(trace);
   if (!perf_) return;
   perf_->drain([this](const perf::Record& record) {
     if (const auto* mapping = std::get_if<perf::MapExec>(&record))
@@ -396,11 +423,10 @@ void Pipeline::drain_perf() {
   });
 }
 
-void Pipeline::drain_connector() {
+void Pipeline::read_connector() {
   if (!connector_) return;
   const auto done = connector_->drain([this](const proc::Event& event) {
-    if (const auto* ptrace = std::get_if<proc::Ptrace>(&event))
-      process_translator_.on_ptrace(*ptrace);
+    if (const auto* ptrace = std::get_if<proc::Ptrace>(&event)) traces_.push_back(*ptrace);
   });
   if (!done) connector_.reset();
 }
@@ -412,13 +438,7 @@ void Pipeline::once_a_second(BootNs now, bool is_last) {
   observe_losses(now);
   recover_missed(now);
   shared_.processes.prune(now, [this](const Process& process) {
-    if (process.has_record_after_end) {
-      Record record = shared_.make(Kind::ProcessFinal, boot_now(), nullptr);
-      record.process = process.key;
-      record.exe = process.exe;
-      record.user = process.user;
-      shared_.out.push_back(std::move(record));
-    }
+    tell_final_count(process);
     forgotten_.push_back(process.key);
   });
   refresh_perf(now);
@@ -435,6 +455,17 @@ void Pipeline::refresh_perf(BootNs now) {
   record.via = "perf PERF_RECORD_MMAP2";
   add(record, "detail",
       opened ? fmt::format("{} CPUs came online", *opened) : opened.error().message);
+  shared_.out.push_back(std::move(record));
+}
+
+// The exit record of such a process was not its last one.
+void Pipeline::tell_final_count(const Process& process) {
+  if (!process.has_record_after_end) return;
+  Record record = shared_.make(Kind::ProcessFinal, boot_now(), nullptr);
+  record.process = process.key;
+  record.parent = process.parent;
+  record.exe = process.exe;
+  record.user = process.user;
   shared_.out.push_back(std::move(record));
 }
 

@@ -48,6 +48,10 @@ class Pipeline {
   /// Starts both threads. `begin_snapshot`: walk what exists already.
   void start(bool begin_snapshot);
 
+  /// Returns once what existed before is in the process table, so that what
+  /// happens from now on is told of by processes that are known.
+  void wait_until_walked() const { is_walked_.wait(false); }
+
   /// Reads the rings to their end, tells every open flow as it stands, writes
   /// all, ends the threads. `last` becomes the last record.
   Status stop(std::optional<event::Record> last);
@@ -87,9 +91,10 @@ class Pipeline {
 
   void drain_loop(bool begin_snapshot);
   void drain_once();
-  void drain_perf();
+  void mark_side_band();
+  void drain_side_band();
   bool drain_rings();
-  void drain_connector();
+  void read_connector();
   void drain_predecessor();
   void finish_images();
   void refresh_perf(BootNs now);
@@ -100,6 +105,7 @@ class Pipeline {
   void sweep(BootNs now, bool is_last);
   void observe_losses(BootNs now);
   void recover_missed(BootNs now);
+  void tell_final_count(const Process& process);
   void check_clock(BootNs now);
   Batch make_batch();
   void count(const event::Record& record);
@@ -126,6 +132,10 @@ class Pipeline {
   std::vector<ConversationEnd> ends_;
   std::optional<perf::PerfSideBand> perf_;
   std::optional<proc::ProcConnector> connector_;
+  std::vector<proc::Ptrace> traces_;  ///< read from the connector, not yet told
+  std::uint64_t marked_at_ = 0;       ///< position in the process ring that the mark waits for
+  bool is_marked_ = false;
+  std::atomic<bool> is_walked_ = false;
   std::vector<SensorState> other_sensors_;
   std::uint64_t unknown_records_ = 0;
   std::uint64_t processes_ = 0;

@@ -39,7 +39,7 @@ struct Process {
 
 class ProcessTable {
  public:
-  static constexpr std::uint64_t kKeepEndedNs = 5'000'000'000;
+  static constexpr std::uint64_t kKeepEndedNs = 75'000'000'000;  // TCP closes up to 60 s later
   static constexpr std::size_t kMaxEnded = 20'000;
 
   /// Adds the process, or returns the one that is there already.

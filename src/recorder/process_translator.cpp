@@ -36,6 +36,10 @@ std::optional<ProcSnapshot> snapshot_of(event::ProcessKey key) {
   return std::move(*snapshot);
 }
 
+auto in_perf_order(const ProcNamespaces& ns) {
+  return decltype(Process::namespaces){ns.net, ns.uts, ns.ipc, ns.pid, ns.user, ns.mnt, ns.cgroup};
+}
+
 /// The rest of long arguments is still in the process, as long as it lives and
 /// has not overwritten it; taken only when it goes on from what the kernel saw.
 void complete_args(Record& record, event::ProcessKey key) {
@@ -166,8 +170,29 @@ void ProcessTranslator::submit_image(const Process& process, const alibi_exec& e
                             .path = process.exe});
 }
 
+// A search along PATH fails in most places before it finds the program: one
+// record for those that came together, with the numbers of all of them.
+bool ProcessTranslator::fold_exec_fail(const alibi_exec_fail& failure) {
+  constexpr std::size_t kLookBack = 16;
+  const auto key = key_of(failure.header.process);
+  std::size_t looked = 0;
+  for (auto last = shared_.out.rbegin(); last != shared_.out.rend() && looked < kLookBack; ++last, ++looked) {
+    if (last->process != key) continue;
+    if (last->kind != Kind::ExecFail || last->result != errno_name(failure.error)) return false;
+    const event::Source source{'p', failure.header.cpu, failure.header.seq};
+    if (last->extra.empty()) last->extra = {{"count", "1"}, {"src_folded", ""}};
+    std::string& count = last->extra[0].second;
+    std::string& folded = last->extra[1].second;
+    count = std::to_string(std::stoul(count) + 1);
+    folded += fmt::format("{}{}@{}", folded.empty() ? "" : ",", to_text(source), failure.header.boot_ns);
+    return true;
+  }
+  return false;
+}
+
 bool ProcessTranslator::on_exec_fail(const alibi_exec_fail& failure) {
   if (!shared_.options.record_failed_exec) return true;
+  if (failure.error == ENOENT && fold_exec_fail(failure)) return true;
   Process* process = shared_.known(failure.header.process);
   Record record = shared_.make(Kind::ExecFail, failure.header, ALIBI_RING_PROCESS, process);
   record.name = text_of(failure.filename);
@@ -239,6 +264,7 @@ bool ProcessTranslator::on_task(const alibi_task& task) {
   const std::string comm(text_of(task.comm));
   const auto proc = process->is_kernel_thread ? std::nullopt : snapshot_of(process->key);
   if (proc && process->exe.empty()) process->exe = proc->exe;
+  if (proc) process->namespaces = in_perf_order(proc->namespaces);
   const std::string cgroup = shared_.cgroup_path(task.cgroup_id, task.cgroup_v1_id);
   const auto container = find_container(cgroup);
   process->container = container ? container->id : "";
@@ -265,6 +291,34 @@ bool ProcessTranslator::on_task(const alibi_task& task) {
   else
     shared_.emit(std::move(record), process);
   return true;
+}
+
+// The walk over all tasks leaves out the first process on some kernels (6.18);
+// as a parent it is known by its identity.
+void ProcessTranslator::describe_unwalked(BootNs begin) {
+  std::vector<event::ProcessKey> unknown;
+  shared_.processes.for_each([&](const Process& process) {
+    const bool is_older = process.key.start_us * 1000 < begin.ns;
+    if (is_older && process.exe.empty() && !process.is_kernel_thread && process.ended.ns == 0)
+      unknown.push_back(process.key);
+  });
+  for (const event::ProcessKey key : unknown) {
+    const auto proc = snapshot_of(key);
+    if (!proc || (proc->exe.empty() && proc->args.empty())) continue;
+    Process& process = *shared_.processes.find(key);
+    process.exe = proc->exe;
+    process.net_ns = static_cast<std::uint32_t>(proc->namespaces.net);
+    Record record = shared_.make(Kind::Process, boot_now(), &process);
+    record.via = "snapshot";
+    record.name = proc->comm;
+    record.args = proc->args;
+    if (!proc->cwd.empty()) add(record, "cwd", proc->cwd);
+    add(record, "uid", process.uid);
+    add(record, "netns", proc->namespaces.net);
+    add(record, "mntns", proc->namespaces.mnt);
+    if (!proc->cgroup.empty() && proc->cgroup != "/") add(record, "cgroup", proc->cgroup);
+    shared_.emit(std::move(record), &process);
+  }
 }
 
 void ProcessTranslator::on_mapping(const perf::MapExec& mapping) {
@@ -339,7 +393,8 @@ void ProcessTranslator::on_ptrace(const proc::Ptrace& ptrace) {
 void ProcessTranslator::on_image(const ImageResult& image) {
   Process* process = shared_.processes.find(image.exec.process);
   Record record = shared_.make(Kind::Image, boot_now(), process);
-  record.process = image.exec.process;
+  // Nothing may follow the final count of a process that is forgotten.
+  if (!process) add(record, "executed_by", to_text(image.exec.process));
   record.name = image.exec.path;
   record.result = to_text(image.status);
   if (!image.sha256.empty()) add(record, "sha256", image.sha256);

@@ -24,6 +24,9 @@ class ProcessTranslator {
   void on_ptrace(const proc::Ptrace& ptrace);
   void on_image(const ImageResult& image);
 
+  /// Processes older than `begin` that the walk over all tasks did not show.
+  void describe_unwalked(BootNs begin);
+
   /// Process events that only the side band saw (tracepoint programs can be
   /// skipped on 7.x kernels): rebuilt from it and from /proc.
   void recover_fork(const perf::NewProcess& fork);
@@ -34,6 +37,7 @@ class ProcessTranslator {
   bool on_fork(const alibi_fork& fork);
   bool on_exec(const ExecView& exec);
   bool on_exec_fail(const alibi_exec_fail& failure);
+  bool fold_exec_fail(const alibi_exec_fail& failure);
   bool on_exit(const alibi_exit& exit);
   bool on_signal(const alibi_signal& signal);
   bool on_kernel_module(const alibi_kernel_module& module);

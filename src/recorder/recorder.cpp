@@ -161,6 +161,7 @@ Status record(const Options& options) {
   // Threads begin after this and have no more than it leaves.
   if (auto ok = keep_only(kCapabilitiesToRecord); !ok) return ok;
   pipeline.start(!(recording.probes->is_resumed() && recording.is_same_boot));
+  pipeline.wait_until_walked();
 
   StatusFacts facts;
   facts.since = event::to_text(wall_now());
@@ -313,6 +314,7 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   pipeline.track_children_of(static_cast<std::uint32_t>(::getpid()));
   pipeline.put_in_scope(own_line());
   pipeline.start(true);
+  pipeline.wait_until_walked();
   auto child = fork_child(command);
   if (!child) return std::unexpected(child.error());
   child->go.reset();  // end of file, too, lets it go

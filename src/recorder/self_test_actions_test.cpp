@@ -53,6 +53,7 @@ TEST(SelfTest, TheSideBandReportsTheActions) {
   std::map<std::uint32_t, std::uint32_t> parent_of;
   bool is_exec_seen = false;
   bool is_map_seen = false;
+  band->mark();
   band->drain([&](const perf::Record& record) {
     if (const auto* fork = std::get_if<perf::NewProcess>(&record))
       parent_of[fork->pid] = fork->parent_pid;

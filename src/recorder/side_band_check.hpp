@@ -22,6 +22,7 @@ class SideBandCheck {
 
   /// The side band counts from here on.
   void begin(BootNs now) { begin_ = now; }
+  [[nodiscard]] BootNs begin_time() const { return begin_; }
 
   void saw_program(What what, std::uint32_t pid, BootNs when) { note(what, pid, when, -1); }
   void saw_perf(const perf::NewProcess& fork);

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include <algorithm>
+
+#include "event/number.hpp"
+
 namespace alibi::recorder {
 
 Translation::Translation(const Options& the_options, WallClock& the_clock)
@@ -57,6 +61,20 @@ Process* Translation::known(const alibi_process_key& key) {
     process.user = users.name(key.uid, boot_now());
   }
   return &process;
+}
+
+std::vector<std::pair<event::Source, BootNs>> folded_sources(const event::Record& record) {
+  std::vector<std::pair<event::Source, BootNs>> sources;
+  std::string_view text = record.find_extra("src_folded");
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(one.size() + 1, text.size()));
+    const auto at = std::min(one.find('@'), one.size());
+    const auto source = event::parse_source(one.substr(0, at));
+    const auto boot = event::parse_number<std::uint64_t>(one.substr(std::min(at + 1, one.size())));
+    if (source && boot) sources.emplace_back(*source, BootNs{*boot});
+  }
+  return sources;
 }
 
 std::string errno_name(int error) {

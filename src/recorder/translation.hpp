@@ -60,6 +60,10 @@ inline void add(event::Record& record, std::string_view key, std::uint64_t value
   record.extra.emplace_back(key, std::to_string(value));
 }
 
+/// The kernel records that were folded into this one, and when each was made
+/// (extra src_folded: p1:42@BOOT_NS,...).
+[[nodiscard]] std::vector<std::pair<event::Source, BootNs>> folded_sources(const event::Record& record);
+
 /// "ECONNREFUSED" for 111; the number where it has no name.
 [[nodiscard]] std::string errno_name(int error);
 

@@ -55,6 +55,7 @@ Packer::Packer(Disk& disk, Layout layout, Limits limits)
     : disk_(disk),
       layout_(std::move(layout)),
       limits_(limits),
+      disk_bytes_(size_of_all(layout_.directory)),
       thread_([this](std::stop_token stop) { run(stop); }) {}
 
 Packer::~Packer() {

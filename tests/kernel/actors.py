@@ -16,6 +16,8 @@ import traceback
 _libc = ctypes.CDLL(None, use_errno=True)
 _alive = {}  # pid: Process; ended when the test ends, by pid
 SO_COOKIE = 57
+# Short, so that a search for a program does not fail more often than it must.
+PATH = "/usr/bin:/usr/sbin"
 
 
 def boot_ns():
@@ -51,6 +53,7 @@ class Identity:
         self.exe = exe
         self.args = args
         self.filename = exe  # what was given to execve
+        self.namespace_changes = 0  # between its fork and its exec
         self.key = None  # pid@start, learned from the log, checked against the ticks
 
     @property
@@ -73,8 +76,11 @@ class Identity:
         _, ticks = stat_of(pid)
         with open(f"/proc/{pid}/cmdline", "rb") as f:
             args = f.read().decode("utf-8", "surrogateescape").split("\0")[:-1]
-        return cls(pid, ticks, parent, os.stat(f"/proc/{pid}").st_uid,
-                   os.readlink(f"/proc/{pid}/exe"), args)
+        try:
+            exe = os.readlink(f"/proc/{pid}/exe")
+        except PermissionError:  # where init hides itself even from root
+            exe = ""
+        return cls(pid, ticks, parent, os.stat(f"/proc/{pid}").st_uid, exe, args)
 
 
 TEST_ITSELF = Identity(os.getpid(), stat_of("self")[1], None, os.getuid(),
@@ -183,7 +189,7 @@ def start(argv, *, exe=None, netns=None, cgroup=None, uid=None, gid=None, cwd=No
             _enter(netns, cgroup, uid, gid, cwd)
             if before_exec:
                 before_exec()
-            environment = dict(os.environ, LC_ALL="C", **(env or {}))
+            environment = {**os.environ, "PATH": PATH, "LC_ALL": "C", **(env or {})}
             if exe is None:
                 os.execvpe(argv[0], argv, environment)
             os.execve(exe, argv, environment)
@@ -197,10 +203,11 @@ def start(argv, *, exe=None, netns=None, cgroup=None, uid=None, gid=None, cwd=No
         ticks = int(f.read())
     path = exe if isinstance(exe, str) else argv[0]
     if "/" not in str(path):
-        path = next((f"{d}/{path}" for d in os.get_exec_path() if os.access(f"{d}/{path}", os.X_OK)), path)
+        path = next((f"{d}/{path}" for d in PATH.split(":") if os.access(f"{d}/{path}", os.X_OK)), path)
     reader = os.fdopen(out, errors="surrogateescape") if out is not None else None
     process = Process(pid, ticks, os.getuid() if uid is None else uid, os.path.realpath(path), list(argv), reader)
     process.filename = f"/dev/fd/{exe}" if isinstance(exe, int) else path
+    process.namespace_changes = 1 if netns else 0
     return process
 
 
@@ -271,7 +278,9 @@ def act(function, *arguments, netns=None, cgroup=None, uid=None, gid=None):
     os.close(down_read)
     os.close(up_write)
     channel = Channel(up_read, down_write)
-    return Actor(pid, channel.hear(), os.getuid() if uid is None else uid, channel)
+    actor = Actor(pid, channel.hear(), os.getuid() if uid is None else uid, channel)
+    actor.namespace_changes = 1 if netns else 0
+    return actor
 
 
 def socket_truth(sock):

@@ -6,7 +6,7 @@ import secrets
 
 import harness
 from conversations import check_exit
-from harness import SOME, Recorder, Skip, check, start
+from harness import Recorder, Skip, check, start
 
 SCOPES = {"docker": "docker-{}.scope", "podman": "libpod-{}.scope", "containerd": "cri-containerd-{}.scope",
           "plain": "docker/{}"}

@@ -8,7 +8,7 @@ import time
 
 import harness
 from conversations import check_exit
-from harness import ABSENT, SOME, Recorder, check, equal, includes, program, start
+from harness import ABSENT, Recorder, check, equal, includes, program, start
 
 # Removes its own file, then lives until its input ends.
 DELETE_SELF = 'rm -- "$1"; read line; exit 6'

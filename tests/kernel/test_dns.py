@@ -46,7 +46,7 @@ def check_question(log, who, kind_of_address, server):
 
 def test(directory):
     ns = NetNs("dns")
-    dnsmasq(ns, directory, "upstream", "--listen-address=127.0.0.2", f"--address=/{NAME}/127.0.0.1")
+    dnsmasq(ns, directory, "upstream", "--listen-address=127.0.0.2", f"--host-record={NAME},127.0.0.1", "--local=/test/")
     stub = dnsmasq(ns, directory, "stub", "--listen-address=127.0.0.53", "--server=127.0.0.2", "--cache-size=0")
     while not {"127.0.0.2:53", "127.0.0.53:53"} <= set(ns.run("ss", "-Hlun").split()):
         time.sleep(0.02)

@@ -5,7 +5,7 @@ import pathlib
 
 import harness
 from conversations import check_exit, check_life
-from harness import SOME, TEST_ITSELF, Recorder, check, equal, inode_of_namespace, start
+from harness import ABSENT, SOME, TEST_ITSELF, Recorder, check, equal, inode_of_namespace, start
 
 
 def test(directory):
@@ -24,7 +24,8 @@ def test(directory):
     file = os.stat(ran.exe)
     extra = {"cwd": str(where), "uid": 0, "euid": 0, "gid": 0, "egid": 0,
              "auid": login_uid(), "netns": inode_of_namespace("net"), "ino": file.st_ino,
-             "args_bytes": sum(len(a) + 1 for a in ran.args)}
+             "dev": f"{os.major(file.st_dev)}:{os.minor(file.st_dev)}", "args_bytes": ABSENT,
+             "mntns": inode_of_namespace("mnt"), "pidns": inode_of_namespace("pid"), "cgroup": own_cgroup()}
     check(log.one(kind="exec", process=log.key_of(ran)), **log.ran(ran), kind="exec", extra=extra)
     check_exit(log, ran, "3", rss_kb=SOME)
     equal(log.of(ran)[-1].extra["records"], str(len(log.of(ran))), "the final count")
@@ -32,7 +33,14 @@ def test(directory):
 
 def login_uid():
     text = pathlib.Path("/proc/self/loginuid").read_text()
-    return harness.one_of(text, "-1", "", None) if text == "4294967295" else text
+    return ABSENT if text == "4294967295" else text
+
+
+def own_cgroup():
+    """Of the unified hierarchy, or of v1 memory where that has only the root."""
+    paths = dict(line.split(":", 2)[1:] for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines())
+    path = paths.get("", "/") if paths.get("", "/") != "/" else paths.get("memory", "/")
+    return ABSENT if path == "/" else path
 
 
 harness.main(test)

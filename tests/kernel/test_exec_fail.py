@@ -4,7 +4,7 @@ its own."""
 import os
 
 import harness
-from harness import SOME, Recorder, act, check, equal, that
+from harness import Recorder, act, check, equal, that
 
 
 def try_all(channel, directory):
@@ -34,11 +34,12 @@ def test(directory):
     equal(sum(int(r.extra.get("count", 1)) for r in failed if r.result == "ENOENT"), 5, "searches that found nothing")
     searches = [r for r in failed if r.result == "ENOENT"]
     that(len(searches) == 1, f"searches are folded into one record: {[str(r) for r in searches]}")
-    check(searches[0], **log.by(actor), kind="exec_fail", name=SOME, result="ENOENT", extra={"count": 5})
+    check(searches[0], **log.by(actor), kind="exec_fail", name=f"{directory.path}/missing-0", result="ENOENT",
+          extra={"count": 5})
     for name, result in (("not-executable", "EACCES"), ("not-a-program", "ENOEXEC")):
         found = [r for r in failed if r.result == result]
         that(len(found) == 1, f"{result}: {[str(r) for r in failed]}")
-        check(found[0], **log.by(actor), kind="exec_fail", name=str(directory.path / name), result=result, via=SOME)
+        check(found[0], **log.by(actor), kind="exec_fail", name=str(directory.path / name), result=result)
 
 
 harness.main(test)

@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 
 import harness
-from harness import SOME, Recorder, Skip, check, equal, start
+from harness import Recorder, Skip, check, equal, start
 
 
 def test(directory):

@@ -5,7 +5,7 @@ import time
 
 import harness
 from conversations import check_exit
-from harness import SOME, Recorder, check, equal, includes, start
+from harness import ABSENT, Recorder, check, equal, includes, start
 
 
 def arguments(total):
@@ -30,9 +30,9 @@ def test(directory):
     for cat, cut in zip(ran, (False, True)):
         cat.exe = os.path.realpath("/bin/cat")
         size = sum(len(a) + 1 for a in cat.args)
-        extra = {"args_bytes": size}
+        extra = {"args_bytes": ABSENT, "flags": ABSENT}
         if cut:
-            extra["flags"] = includes("args_cut", "args_completed")
+            extra = {"args_bytes": size, "flags": includes("args_cut"), "args_completed": "proc"}
         executed = log.one(kind="exec", process=log.key_of(cat))
         check(executed, **log.ran(cat), kind="exec", extra=extra)
         check_exit(log, cat, "1")

@@ -4,7 +4,7 @@ import os
 
 import harness
 from conversations import check_exit
-from harness import SOME, Recorder, check, equal, includes, program, start
+from harness import Recorder, check, equal, includes, program, start
 
 
 def test(directory):

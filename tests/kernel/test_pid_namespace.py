@@ -2,7 +2,7 @@
 
 import harness
 from conversations import check_exit
-from harness import SOME, Recorder, check, equal, start, that
+from harness import Recorder, check, equal, start, that
 
 
 def test(directory):

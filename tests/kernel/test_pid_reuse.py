@@ -19,7 +19,7 @@ def test(directory):
     that(all(r.pid == pid for r in runs), f"both had pid {pid}: {runs}")
     that(runs[0].process != runs[1].process, "two processes have two identities")
     for run, code in zip(runs, ("11", "22")):
-        mine = [r for r in log.by_process[run.process] if r.kind not in ("module", "image")]
+        mine = [r for r in log.by_process[run.process] if r.kind in ("fork", "exec", "exit")]
         equal([r.kind for r in mine], ["fork", "exec", "exit"], "the life of one of them")
         check(mine[2], process=run.process, parent=log.key_of(runner), user="root", exe=program("tiny"),
               kind="exit", result=code, extra={"records": SOME})

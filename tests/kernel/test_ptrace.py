@@ -3,7 +3,7 @@
 import time
 
 import harness
-from harness import SOME, Recorder, check, equal, start, that
+from harness import Recorder, check, equal, start, that
 
 
 def test(directory):

@@ -4,7 +4,7 @@ import os
 
 import harness
 from conversations import check_exit, check_life
-from harness import SOME, Recorder, check, equal, includes, start
+from harness import Recorder, check, equal, includes, start
 
 
 def test(directory):

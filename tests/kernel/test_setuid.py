@@ -7,7 +7,7 @@ import socket
 
 import harness
 from conversations import check_exit, check_flow, check_life
-from harness import Recorder, SOME, check, equal, includes, program, start
+from harness import Recorder, check, equal, includes, program, start
 
 
 def test(directory):

@@ -1,7 +1,7 @@
 """Who signalled the recorder, also when the signal ended it."""
 
 import harness
-from harness import SOME, Recorder, check, equal, start
+from harness import Recorder, check, equal, start
 
 
 def test(directory):

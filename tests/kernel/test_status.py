@@ -1,5 +1,7 @@
 """`status` while a recorder runs and after it has stopped: sensors, counts, disk."""
 
+import time
+
 import harness
 from harness import Recorder, alibi, at_least, equal, json_lines, start, that
 
@@ -10,6 +12,7 @@ def test(directory):
     recorder = Recorder(directory)
     with recorder:
         start(["true"]).wait()
+        time.sleep(1.5)
         done = alibi("status", "--dir", directory.log, "--json")
         running = json_lines(done.stdout)[0]
         equal(done.returncode, 0, f"exit status while all is well: {done.stdout}")

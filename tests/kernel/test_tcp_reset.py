@@ -40,7 +40,7 @@ def test(directory):
         client.finish()
     log = recorder.log()
     check_tcp(log, client, client_truth, "out", len(ASK), 0, result="reset")
-    check_tcp(log, server, server_truth, "in", 0, len(ASK), result="reset")
+    check_tcp(log, server, server_truth, "in", 0, len(ASK), result="reset_sent")
 
 
 harness.main(test)

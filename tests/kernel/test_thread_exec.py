@@ -3,7 +3,7 @@
 import os
 import harness
 from conversations import check_exit, check_life
-from harness import SOME, Recorder, check, equal, program, start
+from harness import Recorder, check, equal, program, start
 
 
 def test(directory):
@@ -14,7 +14,8 @@ def test(directory):
     log = recorder.log()
     first, second = log.find(kind="exec", process=log.key_of(ran))
     check(first, **log.ran(ran), kind="exec")
-    ran.exe, ran.args = os.path.realpath(program("tiny")), [program("tiny"), "from-thread", "9"]
+    ran.exe, ran.filename = os.path.realpath(program("tiny")), program("tiny")
+    ran.args = [program("tiny"), "from-thread", "9"]
     check(second, **log.ran(ran), kind="exec")
     check_life(log, ran, ["fork", "exec", "exec", "exit"])
     check_exit(log, ran, "9")
