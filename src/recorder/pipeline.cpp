@@ -125,6 +125,7 @@ Status Pipeline::restore() {
       if (!record.exe.empty()) process.exe = record.exe;
       if (const auto container = record.find_extra("container"); !container.empty())
         process.container = container;
+      if (process.ended.ns != 0) process.has_record_after_end = record.kind != Kind::ProcessFinal;
       if (record.kind == Kind::Exit) shared_.processes.end(process, record.boot);
     }
     if (record.via == "snapshot_holder" && record.process) {
@@ -313,7 +314,7 @@ bool Pipeline::drain_rings() {
   return network_ring_->cursor() + kChunkBytes >= network_end_;
 }
 
-void Pipeline::on_network_bytes(const alibi_header& header, std::span<const std::byte> bytes) {
+void Pipeline::on_network_bytes(std::span<const std::byte> bytes) {
   if (!network_translator_.translate(bytes)) ++unknown_records_;
 }
 
@@ -345,7 +346,7 @@ void Pipeline::on_bytes(alibi_ring ring, bool is_predecessor, std::span<const st
   if (is_process)
     on_process_bytes(*header, bytes);
   else
-    on_network_bytes(*header, bytes);
+    on_network_bytes(bytes);
 }
 
 // Executables that wait for the hasher still; without the lock, it takes time.
@@ -539,6 +540,7 @@ Batch Pipeline::make_batch() {
   const std::lock_guard lock(state_mutex_);
   Batch batch;
   batch.records = std::exchange(shared_.out, {});
+  ++shared_.batch;
   batch.ends = std::exchange(ends_, {});
   batch.forgotten = std::exchange(forgotten_, {});
   for (const Record& record : batch.records) {

@@ -100,7 +100,7 @@ class Pipeline {
   void refresh_perf(BootNs now);
   void on_bytes(alibi_ring ring, bool is_predecessor, std::span<const std::byte> bytes);
   void on_process_bytes(const alibi_header& header, std::span<const std::byte> bytes);
-  void on_network_bytes(const alibi_header& header, std::span<const std::byte> bytes);
+  void on_network_bytes(std::span<const std::byte> bytes);
   void once_a_second(BootNs now, bool is_last);
   void sweep(BootNs now, bool is_last);
   void observe_losses(BootNs now);

@@ -34,6 +34,7 @@ struct Process {
   BootNs ended;             ///< 0: lives
   bool is_tracked = false;  ///< belongs to the command of `alibi run`
   bool has_record_after_end = false;
+  std::uint64_t ended_batch = ~0ULL;  ///< Translation::batch that has its exit; ~0: of an earlier recorder
   bool is_kernel_thread = false;
 };
 

@@ -219,6 +219,7 @@ bool ProcessTranslator::on_exit(const alibi_exit& exit) {
   add(record, "written", exit.written_bytes);
   shared_.emit(std::move(record), process);
   shared_.processes.end(*process, BootNs{exit.header.boot_ns});
+  process->ended_batch = shared_.batch;
   return true;
 }
 
@@ -447,6 +448,7 @@ void ProcessTranslator::recover_exit(const perf::EndedTask& exit) {
   record.via = "perf";
   shared_.emit(std::move(record), process);
   shared_.processes.end(*process, exit.boot);
+  process->ended_batch = shared_.batch;
 }
 
 }  // namespace alibi::recorder

@@ -41,8 +41,10 @@ void Translation::emit(event::Record&& record, Process* process) {
 }
 
 void Translation::emit_in_scope(event::Record&& record, Process* process) {
+  // Records of one batch are sorted by time: what came late but is older than
+  // the exit still stands before it.
   if (process && process->ended.ns != 0 && record.kind != event::Kind::Exit)
-    process->has_record_after_end = true;
+    process->has_record_after_end |= process->ended_batch != batch || record.boot >= process->ended;
   out.push_back(std::move(record));
 }
 

@@ -28,6 +28,7 @@ struct Translation {
   std::optional<CgroupPaths> cgroups;     ///< unified hierarchy, where one is mounted
   std::optional<CgroupPaths> cgroups_v1;  ///< memory hierarchy of hybrid hosts
   UserNames users;
+  std::uint64_t batch = 0;  ///< number of the batch that `out` becomes
   bool tracked_only = false;            ///< `alibi run`: only the command and its descendants
   std::uint32_t track_children_of = 0;  ///< with tracked_only: the process that forks the command
   std::vector<std::uint32_t> pids_in_scope;  ///< with tracked_only: ancestors of the command
