@@ -125,7 +125,8 @@ Status Pipeline::restore() {
       if (!record.exe.empty()) process.exe = record.exe;
       if (const auto container = record.find_extra("container"); !container.empty())
         process.container = container;
-      if (process.ended.ns != 0) process.has_record_after_end = record.kind != Kind::ProcessFinal;
+      if (process.ended.ns != 0 && record.process_seq != 0)
+        process.has_record_after_end = record.kind != Kind::ProcessFinal;
       if (record.kind == Kind::Exit) shared_.processes.end(process, record.boot);
     }
     if (record.via == "snapshot_holder" && record.process) {
