@@ -365,7 +365,8 @@ void ProcessTranslator::on_namespaces(const perf::Namespaces& namespaces) {
   auto& before = process->namespaces;
   if (before[0] == 0 && parent) before = parent->namespaces;
   const bool is_known = before[0] != 0;
-  const bool is_same = std::ranges::equal(before, namespaces.inodes);
+  const bool is_same = std::ranges::equal(
+      before, namespaces.inodes, [](std::uint64_t a, std::uint64_t b) { return a == b || a == 0 || b == 0; });
   std::ranges::copy(namespaces.inodes, before.begin());
   if (!is_known || is_same) return;
   Record record = shared_.make(Kind::Namespace, namespaces.boot, process);
