@@ -20,10 +20,10 @@ TEST(ProcessTable, EndedProcessesStayForAWhile) {
   ProcessTable table;
   table.end(table.add({1'000, 7}), BootNs{kSecond});
   std::size_t forgotten = 0;
-  table.prune(BootNs{2 * kSecond}, [&](const Process&) { ++forgotten; });
+  table.prune(BootNs{kSecond + ProcessTable::kKeepEndedNs}, [&](const Process&) { ++forgotten; });
   EXPECT_EQ(forgotten, 0U);
   EXPECT_NE(table.find({1'000, 7}), nullptr);
-  table.prune(BootNs{60 * kSecond}, [&](const Process&) { ++forgotten; });
+  table.prune(BootNs{2 * kSecond + ProcessTable::kKeepEndedNs}, [&](const Process&) { ++forgotten; });
   EXPECT_EQ(forgotten, 1U);
   EXPECT_EQ(table.find({1'000, 7}), nullptr);
   EXPECT_EQ(table.find_pid(7, BootNs{60 * kSecond}), nullptr);
