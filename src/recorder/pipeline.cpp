@@ -19,6 +19,7 @@ constexpr std::size_t kQueueRecords = 16384;
 constexpr std::uint64_t kChunkBytes = 1U << 20;
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kWalkEveryNs = 10 * kSecondNs;
+constexpr std::uint64_t kSweepEveryNs = kSecondNs / 4;  // a flow of a second is told within 1.3 s
 constexpr int kDrainEveryMs = 50;
 
 /// Numbers begin again with new rings; the time tells their records apart.
@@ -283,6 +284,7 @@ void Pipeline::drain_once() {
       if (inspector_)
         for (const ImageResult& image : inspector_->take_results())
           process_translator_.on_image(image);
+      if (now >= next_sweep_) sweep(now, false);
       if (now >= next_second_) once_a_second(now, false);
       is_more = !is_empty;
       if (is_empty) {
@@ -436,7 +438,7 @@ void Pipeline::read_connector() {
 void Pipeline::once_a_second(BootNs now, bool is_last) {
   next_second_ = BootNs{now.ns + kSecondNs};
   check_clock(now);
-  sweep(now, is_last);
+  if (is_last) sweep(now, true);
   observe_losses(now);
   recover_missed(now);
   shared_.processes.prune(now, [this](const Process& process) {
@@ -472,6 +474,7 @@ void Pipeline::tell_final_count(const Process& process) {
 }
 
 void Pipeline::sweep(BootNs now, bool is_last) {
+  next_sweep_ = BootNs{now.ns + kSweepEveryNs};
   (void)probes_.sweep_flows();
   const auto released = network_translator_.take_released();
   auto ends = conversations_.sweep(

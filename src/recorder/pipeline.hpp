@@ -141,6 +141,7 @@ class Pipeline {
   std::uint64_t processes_ = 0;
   std::unordered_set<std::string> flows_;  // of a command; not kept for a machine
   BootNs next_second_;
+  BootNs next_sweep_;
   BootNs next_walk_;
   BootNs drained_;
   std::uint64_t recursion_misses_ = 0;
