@@ -223,8 +223,6 @@ Status Pipeline::stop(std::optional<Record> last) {
   return log_->close();
 }
 
-/* ------------------------------------------------------------------- drain */
-
 void Pipeline::drain_loop(bool begin_snapshot) {
   // Edges, not levels: a ring stays readable until what was read is in the log,
   // and the loop would turn without rest while the store writes.
@@ -557,8 +555,6 @@ Batch Pipeline::make_batch() {
   std::ranges::stable_sort(batch.records, {}, [](const Record& record) { return record.boot; });
   return batch;
 }
-
-/* ------------------------------------------------------------------- store */
 
 void Pipeline::store_loop() {
   constexpr std::chrono::milliseconds kPatience{50};
