@@ -298,6 +298,9 @@ int wait_for_all(pid_t child, int signal_fd, Pipeline& pipeline) {
 
 Result<RunSummary> run(const Options& options, const std::vector<std::string>& command) {
   if (command.empty()) return fail(Errc::Usage, "no command given");
+  // A log of one command may stand anywhere; where this fails, open() says why.
+  std::error_code ignored;
+  std::filesystem::create_directories(options.directory.parent_path(), ignored);
   if (!has_kernel_pids()) {
     return fail(
         Errc::Unsupported,
