@@ -126,8 +126,7 @@ SocketFacts NetworkTranslator::facts_of(const alibi_flow& flow) {
   return facts;
 }
 
-Record NetworkTranslator::flow_record(Kind kind, BootNs boot, const SocketFacts& facts) {
-  const Attribution found = attribute(facts);
+Record NetworkTranslator::flow_record(Kind kind, BootNs boot, const Attribution& found) {
   Process* process = found.process ? shared_.processes.find(*found.process) : nullptr;
   Record record = shared_.make(kind, boot, process);
   record.process = found.process;
@@ -184,7 +183,7 @@ bool NetworkTranslator::on_flow(const alibi_flow& flow) {
   if (is_end && flow.tuple.remote_port == 0 && flow.created_ns == 0) return true;
   const SocketFacts facts = facts_of(flow);
   const Attribution found = attribute(facts);
-  Record record = flow_record(kind, BootNs{flow.header.boot_ns}, facts);
+  Record record = flow_record(kind, BootNs{flow.header.boot_ns}, found);
   record.source = {'n', flow.header.cpu, flow.header.seq};
   record.flow = flow_id(flow.cookie, flow.net_ns);
   record.proto = "tcp";
@@ -409,7 +408,7 @@ void NetworkTranslator::on_conversation(const alibi_conversation_key& key,
                     : moment == Moment::Close ? Kind::FlowClose
                                               : Kind::FlowUpdate;
   Record record =
-      flow_record(kind, moment == Moment::Open ? BootNs{c.first_ns} : BootNs{c.last_ns}, facts);
+      flow_record(kind, moment == Moment::Open ? BootNs{c.first_ns} : BootNs{c.last_ns}, found);
   record.flow = flow_id(key.cookie, c.net_ns);
   alibi_tuple tuple{};
   std::ranges::copy(c.local, tuple.local);

@@ -43,7 +43,7 @@ class NetworkTranslator {
   SocketFacts facts_of(const alibi_flow& flow);
   void describe_people(event::Record& record, const SocketFacts& facts, const Attribution& found);
   void name_flow(event::Record& record);
-  event::Record flow_record(event::Kind kind, BootNs boot, const SocketFacts& facts);
+  event::Record flow_record(event::Kind kind, BootNs boot, const Attribution& found);
 
   Translation& shared_;
   std::vector<std::uint64_t> released_;
