@@ -31,6 +31,7 @@ struct Process {
   std::string container;
   std::array<std::uint64_t, 7>
       namespaces{};         ///< inodes in the order of perf::NamespaceType, 0: not known
+  BootNs namespaces_since;  ///< when perf told them; 0: inherited, or from /proc
   BootNs ended;             ///< 0: lives
   bool is_tracked = false;  ///< belongs to the command of `alibi run`
   bool has_record_after_end = false;

@@ -106,6 +106,14 @@ bool ProcessTranslator::on_fork(const alibi_fork& fork) {
   if (shared_.track_children_of != 0 && fork.parent.tgid == shared_.track_children_of)
     shared_.processes.track(*child);
   shared_.emit(shared_.make(Kind::Fork, fork.header, ALIBI_RING_PROCESS, child), child);
+  const auto is_of_child = [&](const perf::Namespaces& early) {
+    return shared_.processes.find_pid(early.pid, early.boot) == child;
+  };
+  if (const auto early = std::ranges::find_if(early_namespaces_, is_of_child);
+      early != early_namespaces_.end()) {
+    tell_namespaces(*child, *early);
+    early_namespaces_.erase(early);
+  }
   return true;
 }
 
@@ -354,22 +362,37 @@ void ProcessTranslator::on_bpf_program(const perf::BpfProgram& program) {
   shared_.emit(std::move(record), process);
 }
 
-// The kernel tells at every clone; only a change is worth a record.
+// At a clone the kernel writes this before the tracepoint of the fork runs.
 void ProcessTranslator::on_namespaces(const perf::Namespaces& namespaces) {
-  Process* process = shared_.processes.find_pid(namespaces.pid, namespaces.boot);
-  if (!process) return;
+  constexpr std::size_t kEarlyMax = 64;
+  if (Process* process = shared_.processes.find_pid(namespaces.pid, namespaces.boot)) {
+    tell_namespaces(*process, namespaces);
+    return;
+  }
+  early_namespaces_.push_back(namespaces);
+  if (early_namespaces_.size() > kEarlyMax) early_namespaces_.pop_front();
+}
+
+// The kernel tells at every clone; only a change is worth a record. A process
+// that moves between CPUs is told of out of order: what came before the last
+// change is compared with the namespaces of the parent, and is not the state.
+void ProcessTranslator::tell_namespaces(Process& process, const perf::Namespaces& namespaces) {
   const auto inode = [&](perf::NamespaceType type) {
     return namespaces.inodes[static_cast<std::size_t>(type)];
   };
-  const Process* parent = process->parent ? shared_.processes.find(*process->parent) : nullptr;
-  auto& before = process->namespaces;
-  if (before[0] == 0 && parent) before = parent->namespaces;
+  const Process* parent = process.parent ? shared_.processes.find(*process.parent) : nullptr;
+  const bool is_late = namespaces.boot.ns < process.namespaces_since.ns;
+  const bool is_inherited = is_late || process.namespaces[0] == 0;
+  const auto before = is_inherited && parent ? parent->namespaces : process.namespaces;
   const bool is_known = before[0] != 0;
   const bool is_same = std::ranges::equal(
       before, namespaces.inodes, [](std::uint64_t a, std::uint64_t b) { return a == b || a == 0 || b == 0; });
-  std::ranges::copy(namespaces.inodes, before.begin());
+  if (!is_late) {
+    std::ranges::copy(namespaces.inodes, process.namespaces.begin());
+    process.namespaces_since = namespaces.boot;
+  }
   if (!is_known || is_same) return;
-  Record record = shared_.make(Kind::Namespace, namespaces.boot, process);
+  Record record = shared_.make(Kind::Namespace, namespaces.boot, &process);
   add(record, "mnt", inode(perf::NamespaceType::Mnt));
   add(record, "pid", inode(perf::NamespaceType::Pid));
   add(record, "net", inode(perf::NamespaceType::Net));
@@ -377,8 +400,8 @@ void ProcessTranslator::on_namespaces(const perf::Namespaces& namespaces) {
   add(record, "uts", inode(perf::NamespaceType::Uts));
   add(record, "ipc", inode(perf::NamespaceType::Ipc));
   add(record, "cgroup", inode(perf::NamespaceType::Cgroup));
-  if (!process->container.empty()) add(record, "container", process->container);
-  shared_.emit(std::move(record), process);
+  if (!process.container.empty()) add(record, "container", process.container);
+  shared_.emit(std::move(record), &process);
 }
 
 void ProcessTranslator::on_ptrace(const proc::Ptrace& ptrace) {

@@ -2,6 +2,8 @@
 // Kernel records of the process ring, and of the perf side band and the process
 // connector, to log records. Keeps the process table up to date on the way.
 
+#include <deque>
+
 #include "recorder/image_inspector.hpp"
 #include "recorder/perf_record.hpp"
 #include "recorder/proc_connector.hpp"
@@ -45,11 +47,13 @@ class ProcessTranslator {
   bool on_task(const alibi_task& task);
 
   void inherit(Process& child, const Process* parent);
+  void tell_namespaces(Process& process, const perf::Namespaces& namespaces);
   void describe_exec(event::Record& record, const alibi_exec& exec, const Process& process);
   void submit_image(const Process& process, const alibi_exec& exec);
 
   Translation& shared_;
   ImageInspector* inspector_;
+  std::deque<perf::Namespaces> early_namespaces_;  ///< of clones whose fork record is not read yet
 };
 
 }  // namespace alibi::recorder
