@@ -1,0 +1,68 @@
+#pragma once
+// What was asked for: request heads found in the payload of packets, put
+// together again where they are split or out of order. One Finding for each
+// HTTP/1 and HTTP/2 request and response head, TLS client hello and server
+// certificate, QUIC Initial, and DNS message over UDP, TCP or cleartext HTTP.
+//
+// Bounded: kStreamsMax streams, kStreamBytesMax waiting bytes a direction; the
+// oldest gives way and is counted. Holes that are not filled end the search in
+// that stream until something recognisable begins. Thread: one.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "event/address.hpp"
+#include "packet/headers.hpp"
+
+namespace alibi::packet {
+
+/// What protocol told it.
+enum class FindingKind : std::uint8_t {
+  HttpRequest,    ///< fields: method, url, version, host, user_agent, referer, origin, content_type, content_length
+  HttpResponse,   ///< fields: status, version, server, location, content_type, content_length, and method and url of the request where it was seen
+  TlsClientHello, ///< fields: sni, alpn, version, ja4, ech
+  TlsCertificate, ///< fields: subject, names, issuer, not_before, not_after, sha256
+  QuicInitial,    ///< fields: sni, alpn, version, ja4
+  Dns,            ///< fields: as of DnsMessage; `message` has the bytes
+};
+
+struct Finding {
+  FindingKind kind = FindingKind::HttpRequest;
+  BootNs time;                 ///< of the packet that completed it
+  std::uint64_t stream = 0;    ///< caller's name of the flow, as given to add()
+  bool is_from_source = true;  ///< direction of the stream as given to add(): false: the answering side
+  std::vector<std::pair<std::string, std::string>> fields;  ///< raw bytes of the peer: escape before showing
+  std::vector<std::byte> message;  ///< of Dns: the message
+  bool is_cut = false;             ///< not all of the head was there
+};
+
+class Inspector {
+ public:
+  static constexpr std::size_t kStreamsMax = 16'384;
+  static constexpr std::size_t kStreamBytesMax = 64 << 10;
+
+  struct Options {
+    bool keep_bodies = false;  ///< request bodies, at most kStreamBytesMax of each
+  };
+
+  static std::unique_ptr<Inspector> make(Options options);
+  virtual ~Inspector() = default;
+
+  /// One packet of the flow `stream` (the caller's name: a socket cookie, or any
+  /// number that is one for both directions). `is_from_source`: sent by the side
+  /// that began. Calls `found` for each head that is complete with it.
+  virtual void add(std::uint64_t stream, bool is_from_source, BootNs time, const Headers& headers,
+                   const std::function<void(const Finding&)>& found) = 0;
+  /// The flow is over: tells what is half there (is_cut) and forgets it.
+  virtual void end(std::uint64_t stream, const std::function<void(const Finding&)>& found) = 0;
+
+  [[nodiscard]] virtual std::uint64_t streams_dropped() const = 0;
+};
+
+}  // namespace alibi::packet
