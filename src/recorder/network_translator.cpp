@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "recorder/dns_message.hpp"
+#include "packet/dns_message.hpp"
 
 namespace alibi::recorder {
 namespace {
@@ -343,12 +343,13 @@ bool NetworkTranslator::on_connect_fail(const alibi_connect_fail& failure) {
 bool NetworkTranslator::on_dns(const DnsView& dns) {
   const bool is_tcp = dns.fixed->tuple.protocol == IPPROTO_TCP;
   const auto message =
-      decode_dns_message(dns.payload, is_tcp ? DnsTransport::Tcp : DnsTransport::Udp);
+      packet::decode_dns_message(dns.payload, is_tcp ? packet::DnsTransport::Tcp
+                                                     : packet::DnsTransport::Udp);
   if (!message && is_tcp) return true;  // a later segment of a message, or no DNS at all
   Process* process = shared_.known(dns.fixed->header.process);
   const bool is_answer = message ? message->is_answer : dns.fixed->is_answer != 0;
   if (message && is_answer && process)
-    for (const auto& named : named_addresses(*message))
+    for (const auto& named : packet::named_addresses(*message))
       shared_.names.remember(process->key, named.address, named.name,
                              BootNs{dns.fixed->header.boot_ns}, named.ttl_s);
   if (!shared_.options.record_dns) return true;

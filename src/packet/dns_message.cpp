@@ -1,4 +1,4 @@
-#include "recorder/dns_message.hpp"
+#include "packet/dns_message.hpp"
 
 #include <arpa/nameser.h>
 #include <resolv.h>
@@ -8,7 +8,7 @@
 #include <array>
 #include <cstring>
 
-namespace alibi::recorder {
+namespace alibi::packet {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 12;
@@ -190,4 +190,4 @@ std::vector<NamedAddress> named_addresses(const DnsMessage& message) {
   return found;
 }
 
-}  // namespace alibi::recorder
+}  // namespace alibi::packet

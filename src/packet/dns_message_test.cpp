@@ -1,4 +1,4 @@
-#include "recorder/dns_message.hpp"
+#include "packet/dns_message.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace alibi::recorder {
+namespace alibi::packet {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -162,4 +162,4 @@ TEST(DnsMessage, OtherOperationsAndUnknownTypes) {
 }
 
 }  // namespace
-}  // namespace alibi::recorder
+}  // namespace alibi::packet

@@ -4,7 +4,7 @@
 // presentation form of libresolv (odd bytes as \DDD), in the letter case of the
 // message; the root is ".".
 //
-// Reads only what the recorder writes: the questions and the answer section.
+// Reads only what the log tells: the questions and the answer section.
 // Bounded: at most kMaxQuestions and kMaxAnswers are kept, the rest is counted.
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 #include "base/result.hpp"
 #include "event/address.hpp"
 
-namespace alibi::recorder {
+namespace alibi::packet {
 
 inline constexpr std::size_t kMaxQuestions = 8;
 inline constexpr std::size_t kMaxAnswers = 128;
@@ -65,4 +65,4 @@ struct NamedAddress {
 /// What an answer taught its asker: every address reachable from a question.
 [[nodiscard]] std::vector<NamedAddress> named_addresses(const DnsMessage& message);
 
-}  // namespace alibi::recorder
+}  // namespace alibi::packet
