@@ -1,18 +1,23 @@
 #pragma once
 // Reads captures: pcap (microseconds, nanoseconds, both byte orders, modified
 // variants that tcpdump reads) and pcapng (several sections and interfaces),
-// plain, gzip or zstd, told by content. Memory is bounded by one block; a
-// broken file is read as far as it is sound and then gives Corrupt with offset.
-// Thread: one.
+// plain, gzip or zstd, told by content. A broken file is read as far as it is
+// sound and then gives Corrupt with its offset. Memory: one block (at most 16
+// MiB) and what the file says about interfaces, processes and names (at most
+// kDescriptionBytesMax; more is Unsupported). Thread: one.
+//
+// draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng; process information as of
+// docs/packet-format.md, and as macOS writes it.
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "event/address.hpp"
 #include "packet/packet.hpp"
 
 namespace alibi::packet {
@@ -38,10 +43,24 @@ struct ProcessInfo {
   std::string comment;
 };
 
+/// One entry of a name resolution block.
+struct HostName {
+  event::IpAddress address;
+  std::string name;
+};
+
+inline constexpr std::size_t kDescriptionBytesMax = 64 << 20;
+
 class CaptureReader {
  public:
+  enum class Source : std::uint8_t {
+    Whole,    ///< a file that ends within a block is Corrupt
+    Growing,  ///< somebody still appends: at the last whole block next() is null, later maybe not
+  };
+
   /// Errors: NotFound, Denied, Io, Corrupt (no capture file). "-" is standard input.
-  static Result<std::unique_ptr<CaptureReader>> open(const std::filesystem::path& file);
+  static Result<std::unique_ptr<CaptureReader>> open(const std::filesystem::path& file,
+                                                     Source source = Source::Whole);
   virtual ~CaptureReader() = default;
 
   /// The next packet, valid until the next call; null at the end of the file.
@@ -52,6 +71,8 @@ class CaptureReader {
   [[nodiscard]] virtual const std::vector<Interface>& interfaces() const = 0;
   /// In the order of the file so far. A pid may occur again with another start.
   [[nodiscard]] virtual const std::vector<ProcessInfo>& processes() const = 0;
+  /// In the order of the file so far.
+  [[nodiscard]] virtual const std::vector<HostName>& names() const = 0;
 };
 
 }  // namespace alibi::packet

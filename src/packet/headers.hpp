@@ -4,7 +4,7 @@
 // the headers where these are plausible, so a cut packet still tells its size.
 //
 // RFC 791, 8200 (extension headers), 9293, 768, 792, 4443; IEEE 802.1Q and
-// 802.1ad tags are skipped. Of tunnels the outer packet is told.
+// 802.1ad tags, PPPoE and MPLS are skipped. Of tunnels the outer packet is told.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,32 +17,44 @@
 namespace alibi::packet {
 
 enum TcpFlags : std::uint8_t {
-  kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16, kUrg = 32, kEce = 64, kCwr = 128,
+  kFin = 1,
+  kSyn = 2,
+  kRst = 4,
+  kPsh = 8,
+  kAck = 16,
+  kUrg = 32,
+  kEce = 64,
+  kCwr = 128,
 };
 
 struct Headers {
-  std::uint16_t ether_type = 0;      ///< 0x0800, 0x86dd, 0x0806 (ARP), ...; host byte order
-  event::IpAddress source;           ///< unspecified when this is not IP
+  std::uint16_t ether_type = 0;  ///< 0x0800, 0x86dd, 0x0806 (ARP), ...; host byte order
+  event::IpAddress source;       ///< unspecified when this is not IP
   event::IpAddress destination;
   bool is_ip = false;
-  std::uint8_t protocol = 0;         ///< IANA protocol number behind all extension headers
-  std::uint8_t hop_limit = 0;        ///< TTL of IPv4
-  std::uint16_t ip_id = 0;           ///< IPv4 identification
-  std::uint32_t ip_bytes = 0;        ///< total length, IP header included; of oversized (GSO) packets as captured
+  std::uint8_t protocol = 0;   ///< IANA protocol number behind all extension headers
+  std::uint8_t hop_limit = 0;  ///< TTL of IPv4
+  std::uint16_t ip_id = 0;     ///< IPv4 identification
+  std::uint32_t ip_bytes =
+      0;  ///< total length, IP header included; of oversized (GSO) packets as captured
   bool is_fragment = false;
-  bool is_first_fragment = true;     ///< ports and payload are there
-  std::uint32_t source_port = 0;     ///< TCP, UDP, SCTP; else 0
+  bool is_first_fragment = true;  ///< ports and payload are there
+  std::uint32_t source_port = 0;  ///< TCP, UDP, SCTP; else 0
   std::uint32_t destination_port = 0;
   std::uint8_t icmp_type = 0;
   std::uint8_t icmp_code = 0;
-  std::uint16_t icmp_id = 0;         ///< of echo
+  std::uint16_t icmp_id = 0;  ///< of echo
   std::uint32_t tcp_seq = 0;
   std::uint32_t tcp_ack = 0;
   std::uint16_t tcp_window = 0;
-  std::uint8_t tcp_flags = 0;        ///< TcpFlags
-  std::uint32_t payload_bytes = 0;   ///< on the wire, behind the transport header
+  std::uint8_t tcp_flags = 0;  ///< TcpFlags
+  /// On the wire, behind the transport header (of fragments: in this one; behind
+  /// the IP header where the protocol is none of TCP, UDP, SCTP, ICMP).
+  std::uint32_t payload_bytes = 0;
   std::span<const std::byte> payload;  ///< what was kept of it
-  bool is_transport_whole = false;   ///< ports (and for TCP seq, flags) were in the kept bytes
+  /// Ports (TCP: also seq and flags; ICMP: type and code) were in the kept
+  /// bytes. False for other protocols and for fragments behind the first.
+  bool is_transport_whole = false;
 
   [[nodiscard]] bool is_tcp() const { return protocol == 6; }
   [[nodiscard]] bool is_udp() const { return protocol == 17; }
