@@ -38,8 +38,9 @@ template <std::integral T>
 template <std::integral T>
 void put(std::vector<std::byte>& out, T value, std::endian order) {
   value = in_order(value, order);
-  const auto* raw = reinterpret_cast<const std::byte*>(&value);
-  out.insert(out.end(), raw, raw + sizeof value);
+  const std::size_t at = out.size();
+  out.resize(at + sizeof value);
+  std::memcpy(out.data() + at, &value, sizeof value);
 }
 
 }  // namespace alibi::packet
