@@ -66,6 +66,8 @@ class CaptureReader {
   /// The next packet, valid until the next call; null at the end of the file.
   /// Errors: Corrupt, Io; what was read before stays true.
   virtual Result<const Packet*> next() = 0;
+  /// Bytes of a block that is not complete, after next() gave null (Growing).
+  [[nodiscard]] virtual std::size_t unread_bytes() const = 0;
 
   /// Of all sections so far; Packet::interface is an index into it.
   [[nodiscard]] virtual const std::vector<Interface>& interfaces() const = 0;

@@ -63,6 +63,9 @@ class PcapReader : public CaptureReader {
     return &packet_;
   }
 
+  [[nodiscard]] std::size_t unread_bytes() const override {
+    return source_.window.bytes().size() - pending_;
+  }
   [[nodiscard]] const std::vector<Interface>& interfaces() const override { return interfaces_; }
   [[nodiscard]] const std::vector<ProcessInfo>& processes() const override { return no_processes_; }
   [[nodiscard]] const std::vector<HostName>& names() const override { return no_names_; }

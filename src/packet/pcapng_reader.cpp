@@ -33,6 +33,9 @@ class PcapngReader : public CaptureReader {
     }
   }
 
+  [[nodiscard]] std::size_t unread_bytes() const override {
+    return source_.window.bytes().size() - pending_;
+  }
   [[nodiscard]] const std::vector<Interface>& interfaces() const override { return interfaces_; }
   [[nodiscard]] const std::vector<ProcessInfo>& processes() const override { return processes_; }
   [[nodiscard]] const std::vector<HostName>& names() const override { return names_; }

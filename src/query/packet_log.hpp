@@ -1,0 +1,66 @@
+#pragma once
+// Reads recorded packets in the order of recording, each with its process: the
+// packet log of a directory (docs/packet-format.md), also while a recorder is
+// writing, or one capture file from anywhere.
+//
+// Thread: one per object. Memory: one block and the descriptions of one file.
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "packet/capture_reader.hpp"
+
+namespace alibi::query {
+
+struct PacketSegment {
+  std::uint64_t first_number = 0;
+  std::filesystem::path file;
+  bool is_growing = false;  ///< plain: being written, or waiting to be packed
+};
+
+/// Oldest first; names that are none of ours are passed over. Errors: NotFound
+/// (`directory` has no packet log), Denied, Io.
+[[nodiscard]] Result<std::vector<PacketSegment>> list_packet_segments(
+    const std::filesystem::path& directory);
+
+/// Valid during the visit.
+struct LoggedPacket {
+  const packet::Packet& packet;
+  const packet::Interface& interface;
+  const packet::ProcessInfo* process;    ///< null: nobody is known, or not described
+  const packet::CaptureReader& segment;  ///< for its names
+};
+
+struct TimeRange {
+  std::optional<WallNs> from;  ///< inclusive
+  std::optional<WallNs> to;    ///< inclusive
+};
+
+class PacketLog {
+ public:
+  /// The packet log below `directory`. Errors: as list_packet_segments.
+  static Result<std::unique_ptr<PacketLog>> open(const std::filesystem::path& directory);
+  /// A capture file. Errors: as CaptureReader::open.
+  static Result<std::unique_ptr<PacketLog>> open_file(const std::filesystem::path& file);
+  virtual ~PacketLog() = default;
+
+  enum class Go : std::uint8_t { On, Stop };
+  using Visit = std::move_only_function<Go(const LoggedPacket&)>;
+
+  /// Calls `visit` for each packet within `range`. Errors: Io, Denied. A broken
+  /// segment is read as far as it is sound, then noted in damage().
+  virtual Status scan(const TimeRange& range, Visit visit) = 0;
+
+  /// One step of a live view: visits what came since the last call; the first
+  /// call begins with the first packet within `range`. Errors: as scan.
+  virtual Result<Go> read_new(const TimeRange& range, Visit& visit) = 0;
+
+  /// What could not be read, each once.
+  [[nodiscard]] virtual const std::vector<Error>& damage() const = 0;
+};
+
+}  // namespace alibi::query
