@@ -42,6 +42,10 @@ constexpr Entry kCommands[] = {
      "  alibi tree 4242 --at -2h\n"
      "  alibi tree 4242@81234567 --json\n",
      make_tree},
+    {"import", "logs of other systems, as records that who, show, tree and match read",
+     "  alibi import --dir out/c Sysmon.evtx Security.evtx\n"
+     "  alibi import --dir out/c events.jsonl.gz\n",
+     make_import},
     {"completion", "a completion script for a shell",
      "  . <(alibi completion bash)\n"
      "  alibi completion zsh > \"${fpath[1]}/_alibi\"\n"

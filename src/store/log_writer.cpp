@@ -145,8 +145,10 @@ Status FileLogWriter::begin_segment(BootNs now) {
   // What was rescued gets new numbers, and so begins after the durable ones.
   if (!rescued_.empty()) numbering_.set_last_seq(synced_seq_);
   const std::uint64_t first_seq = numbering_.last_seq() + 1;
-  std::string text = make_head_text(make_head_ ? make_head_() : SegmentHead{}, boot_id_, now,
-                                    own_.wall(now), numbering_);
+  auto head = make_head_ ? make_head_() : SegmentHead{};
+  const BootNs begins = head.at.value_or(now);
+  std::string text =
+      make_head_text(std::move(head), boot_id_, begins, own_.wall(begins), numbering_);
   text += renumber(rescued_, numbering_);
   auto file = SegmentFile::create(disk_, layout_, first_seq, text);
   if (!file) {

@@ -87,6 +87,8 @@ class LogWriter {
   struct SegmentHead {
     event::Extra positions;
     std::vector<event::Record> carried;
+    std::string host;          ///< whose records these are; empty: this machine's
+    std::optional<BootNs> at;  ///< when the segment begins on the clock of its records; empty: now
   };
   virtual void on_new_segment(std::move_only_function<SegmentHead()> make_head) = 0;
 

@@ -25,7 +25,7 @@ std::string make_head_text(LogWriter::SegmentHead head, const std::string& boot_
   segment.kind = event::Kind::Segment;
   segment.extra = {{"format", "1"},
                    {"boot_id", boot_id},
-                   {"host", host_name()},
+                   {"host", head.host.empty() ? host_name() : head.host},
                    {"version", ALIBI_VERSION},
                    {"carried", std::to_string(head.carried.size())}};
   for (auto& pair : head.positions)
