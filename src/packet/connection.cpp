@@ -4,6 +4,7 @@
 
 #include "packet/dns_finding.hpp"
 #include "packet/http1.hpp"
+#include "packet/http2.hpp"
 #include "packet/tls.hpp"
 
 namespace alibi::packet {
@@ -73,20 +74,24 @@ class Connection::Side : public StreamSink, public FindingSink {
   void follow(Next next) {
     if (next == Next::Same) return;
     parser_.reset();
-    is_given_up_ = next == Next::Nothing || next == Next::Http2;
+    is_given_up_ = next == Next::Nothing;
   }
 
   /// Sets the parser, or keeps the bytes that do not yet decide.
   bool recognise(std::span<const std::byte> bytes) {
     const Http1Start http = recognise_http1(bytes);
     const TlsStart tls = recognise_tls(bytes);
+    const Http2Start http2 = recognise_http2(bytes);
     if (http == Http1Start::Request || http == Http1Start::Response) {
       parser_ = make_http1(http == Http1Start::Request, connection_.options_.keep_bodies,
                            connection_.exchange_, *this);
     } else if (tls == TlsStart::Hello) {
       parser_ = make_tls(*this);
+    } else if (http2 == Http2Start::Preface || http2 == Http2Start::Settings) {
+      parser_ = connection_.http2_.read(http2 == Http2Start::Preface, connection_.exchange_, *this);
     } else if (bytes.size() < kCarryBytesMax &&
-               (http == Http1Start::NeedsMore || tls == TlsStart::NeedsMore)) {
+               (http == Http1Start::NeedsMore || tls == TlsStart::NeedsMore ||
+                http2 == Http2Start::NeedsMore)) {
       carry_.assign(bytes.begin(), bytes.end());
     } else if (connection_.is_dns_) {
       parser_ = make_dns_stream(*this);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "packet/head_parser.hpp"
+#include "packet/http2.hpp"
 #include "packet/http_head.hpp"
 #include "packet/stream.hpp"
 
@@ -49,6 +50,7 @@ class Connection {
   std::uint64_t stream_;
   Inspector::Options options_;
   Exchange exchange_;
+  Http2Tables http2_;
   std::array<std::unique_ptr<Side>, 2> sides_;
   BootNs time_;                   ///< of the packet at hand, or the last one
   const Found* found_ = nullptr;  ///< set while a packet is at hand

@@ -21,7 +21,6 @@ class FindingSink {
 enum class Next : std::uint8_t {
   Same,        ///< more of this
   Recognise,   ///< something new begins, which may be the same protocol again
-  Http2,       ///< frames of HTTP/2 without a preface: the answer to an upgrade
   Unreadable,  ///< broken, or lost: until something recognisable begins
   Nothing,     ///< nothing that could be read ever again, such as ciphertext
 };

@@ -38,7 +38,7 @@ class Http1Message : public HeadParser {
   Taken take(std::span<const std::byte> bytes) override {
     const std::size_t taken = ::http_parser_execute(
         &parser_, &settings(), reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (is_complete_) return {taken, next_};
+    if (is_complete_) return {taken, Next::Recognise};
     if (HTTP_PARSER_ERRNO(&parser_) == HPE_OK) return {bytes.size(), Next::Same};
     end();
     exchange_.lose();
@@ -57,7 +57,7 @@ class Http1Message : public HeadParser {
       if (taken.next == Next::Unreadable) return Next::Unreadable;
       count -= taken.bytes;
     }
-    if (count == 0) return is_complete_ ? next_ : Next::Same;
+    if (count == 0) return is_complete_ ? Next::Recognise : Next::Same;
     end();
     exchange_.lose();
     return Next::Unreadable;
@@ -166,10 +166,9 @@ class Http1Message : public HeadParser {
     const std::string method = asked != nullptr ? asked->method : "";
     sink_.tell(response());
     is_body_kept_ = head_.is_dns();
-    if (status == 101) {
-      next_ = head_.header("upgrade") == "h2c" ? Next::Http2 : Next::Recognise;
-      if (next_ == Next::Http2 && asked != nullptr) exchange_.ask(1, *asked);
-    }
+    // RFC 7540, section 3.2: the answer comes in frames, as that of stream 1.
+    if (status == 101 && head_.header("upgrade") == "h2c" && asked != nullptr)
+      exchange_.ask(1, *asked);
     if (status < 100 || status >= 200 || status == 101) exchange_.answered();
     if (status == 101 || (method == "CONNECT" && status >= 200 && status < 300)) return 2;
     return method == "HEAD" ? 1 : 0;
@@ -221,7 +220,6 @@ class Http1Message : public HeadParser {
   std::string name_;
   std::string value_;
   std::string body_;
-  Next next_ = Next::Recognise;
   bool is_body_asked_ = false;
   bool is_body_kept_ = false;
   bool is_body_cut_ = false;

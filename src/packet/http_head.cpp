@@ -89,7 +89,7 @@ std::string_view HttpHead::header(std::string_view name) const {
 }
 
 std::string HttpHead::url() const {
-  const std::string_view hosts = header("host");
+  const std::string_view hosts = authority.empty() ? header("host") : authority;
   const std::string_view host = hosts.substr(0, hosts.find(", "));
   if (method == "CONNECT" || target == "*" || host.empty() || has_scheme(target)) return target;
   return (scheme.empty() ? "http" : scheme) + "://" + std::string(host) +
@@ -132,7 +132,9 @@ Finding request_finding(const HttpHead& head) {
   tell(finding, "method", head.method);
   tell(finding, "url", head.url());
   tell(finding, "version", head.version);
-  for (const auto& [header, field] : kOfRequests) tell(finding, field, head.header(header));
+  if (head.header("host").empty()) tell(finding, "host", head.authority);
+  for (const auto& [header, field] : kOfRequests)
+    tell(finding, field, head.header(header));
   return finding;
 }
 

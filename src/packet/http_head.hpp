@@ -24,7 +24,8 @@ struct HttpHead {
   bool is_request = true;
   std::string method;   ///< of requests
   std::string target;   ///< of requests: origin, absolute, authority or asterisk form
-  std::string scheme;   ///< of HTTP/2 requests
+  std::string scheme;     ///< of HTTP/2 requests
+  std::string authority;  ///< of HTTP/2 requests
   std::string status;   ///< of responses, three digits
   std::string version;  ///< "0.9", "1.0", "1.1", "2"
   /// Lower-case names, first occurrence first.

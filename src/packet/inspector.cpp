@@ -5,6 +5,7 @@
 
 #include "packet/connection.hpp"
 #include "packet/dns_finding.hpp"
+#include "packet/quic.hpp"
 
 namespace alibi::packet {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 /// Of all streams together: what a flood of half heads may cost.
 constexpr std::size_t kAllBytesMax = 16 << 20;
 
-/// Tells what is found in one datagram.
+/// Tells what is found in datagrams of one flow.
 class DatagramSink : public FindingSink {
  public:
   DatagramSink(std::uint64_t stream, bool is_from_source, BootNs time, const Found& found)
@@ -32,6 +33,29 @@ class DatagramSink : public FindingSink {
   const Found& found_;
 };
 
+/// One flow: a TCP connection, or datagrams with QUIC.
+struct Entry {
+  std::uint64_t stream = 0;
+  std::unique_ptr<Connection> connection;
+  std::unique_ptr<QuicFlow> quic;
+  std::size_t kept_bytes = 0;
+  BootNs time;                 ///< of the last QUIC datagram
+  bool is_from_source = true;  ///< that one
+
+  void end(const Found& found) {
+    if (connection) connection->end(found);
+    if (!quic) return;
+    DatagramSink sink(stream, is_from_source, time, found);
+    quic->end(sink);
+  }
+  [[nodiscard]] std::size_t count_kept_bytes() const {
+    return (connection ? connection->kept_bytes() : 0) + (quic ? quic->kept_bytes() : 0);
+  }
+  [[nodiscard]] bool is_finished() const {
+    return connection ? connection->is_finished() : count_kept_bytes() == 0;
+  }
+};
+
 class StreamTable : public Inspector {
  public:
   explicit StreamTable(Options options) : options_(options) {}
@@ -46,59 +70,70 @@ class StreamTable : public Inspector {
   void end(std::uint64_t stream, const Found& found) override {
     const auto known = by_name_.find(stream);
     if (known == by_name_.end()) return;
-    known->second->connection->end(found);
+    known->second->end(found);
     forget(known->second);
   }
 
   [[nodiscard]] std::uint64_t streams_dropped() const override { return dropped_; }
 
  private:
-  struct Entry {
-    std::uint64_t stream = 0;
-    std::unique_ptr<Connection> connection;
-    std::size_t kept_bytes = 0;
-  };
   using Entries = std::list<Entry>;  ///< the one used last stands at the end
 
   void add_segment(std::uint64_t stream, bool is_from_source, BootNs time, const Headers& headers,
                    const Found& found) {
-    const auto known = by_name_.find(stream);
-    if (known != by_name_.end() &&
+    if (const auto known = by_name_.find(stream);
+        known != by_name_.end() && known->second->connection &&
         known->second->connection->is_succeeded_by(time, headers, is_from_source)) {
       end(stream, found);
     }
-    const auto entry = entry_of(stream, found);
-    entry->connection->add(is_from_source, time, headers, found);
-    const std::size_t kept = entry->connection->kept_bytes();
-    kept_bytes_ += kept - entry->kept_bytes;
-    entry->kept_bytes = kept;
+    Entry& entry = entry_of(stream, found);
+    if (!entry.connection) entry.connection = std::make_unique<Connection>(stream, options_);
+    entry.connection->add(is_from_source, time, headers, found);
+    keep_bounds(entry, found);
+  }
+
+  void add_datagram(std::uint64_t stream, bool is_from_source, BootNs time, const Headers& headers,
+                    const Found& found) {
+    DatagramSink sink(stream, is_from_source, time, found);
+    if (is_dns_port(headers.source_port) || is_dns_port(headers.destination_port)) {
+      (void)tell_dns(headers.payload, headers.payload_bytes, "udp", sink);
+      return;
+    }
+    if (!is_quic_initial(headers.payload)) return;
+    Entry& entry = entry_of(stream, found);
+    if (!entry.quic) entry.quic = std::make_unique<QuicFlow>();
+    entry.time = time;
+    entry.is_from_source = is_from_source;
+    entry.quic->add(headers.payload, sink);
+    keep_bounds(entry, found);
+  }
+
+  Entry& entry_of(std::uint64_t stream, const Found& found) {
+    if (const auto known = by_name_.find(stream); known != by_name_.end()) {
+      entries_.splice(entries_.end(), entries_, known->second);
+      return *known->second;
+    }
+    if (entries_.size() == kStreamsMax) drop(entries_.begin(), found);
+    Entry& made = entries_.emplace_back();
+    made.stream = stream;
+    by_name_[stream] = std::prev(entries_.end());
+    return made;
+  }
+
+  void keep_bounds(Entry& changed, const Found& found) {
+    const std::size_t kept = changed.count_kept_bytes();
+    kept_bytes_ += kept - changed.kept_bytes;
+    changed.kept_bytes = kept;
     for (auto oldest = entries_.begin(); kept_bytes_ > kAllBytesMax && oldest != entries_.end();) {
       const auto one = oldest++;
       if (one->kept_bytes > 0) drop(one, found);
     }
   }
 
-  void add_datagram(std::uint64_t stream, bool is_from_source, BootNs time, const Headers& headers,
-                    const Found& found) {
-    DatagramSink sink(stream, is_from_source, time, found);
-    if (is_dns_port(headers.source_port) || is_dns_port(headers.destination_port))
-      (void)tell_dns(headers.payload, headers.payload_bytes, "udp", sink);
-  }
-
-  Entries::iterator entry_of(std::uint64_t stream, const Found& found) {
-    if (const auto known = by_name_.find(stream); known != by_name_.end()) {
-      entries_.splice(entries_.end(), entries_, known->second);
-      return known->second;
-    }
-    if (entries_.size() == kStreamsMax) drop(entries_.begin(), found);
-    entries_.push_back({stream, std::make_unique<Connection>(stream, options_)});
-    return by_name_[stream] = std::prev(entries_.end());
-  }
-
   /// Gives way: what is half there is told, and the loss counted.
   void drop(Entries::iterator entry, const Found& found) {
-    if (!entry->connection->is_finished()) ++dropped_;
-    entry->connection->end(found);
+    if (!entry->is_finished()) ++dropped_;
+    entry->end(found);
     forget(entry);
   }
 

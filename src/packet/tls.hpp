@@ -1,8 +1,7 @@
 #pragma once
 // TLS records of one direction (RFC 8446, section 5.1) up to where they become
 // unreadable: client hellos, and the certificate of TLS 1.2 and older. A
-// handshake message may span records and segments; kMessageBytesMax of it are
-// kept, a longer one is told as cut.
+// handshake message may span records and segments.
 
 #include <memory>
 #include <span>
