@@ -129,8 +129,9 @@ void Connection::add(bool is_from_source, BootNs time, const Headers& headers, c
     ++seq;
     if (!from.stream.has_delivered() && from.stream.waiting_bytes() == 0) from.stream.begin(seq);
   }
-  if (!from.is_given_up()) from.stream.add(seq, headers.payload, headers.payload_bytes, from);
+  // What the other side had sent before comes first: a request before its response.
   if ((headers.tcp_flags & kAck) != 0) to.stream.acknowledge(headers.tcp_ack, to);
+  if (!from.is_given_up()) from.stream.add(seq, headers.payload, headers.payload_bytes, from);
   from.has_fin = from.has_fin || (headers.tcp_flags & kFin) != 0;
   is_reset_ = is_reset_ || (headers.tcp_flags & kRst) != 0;
   found_ = nullptr;

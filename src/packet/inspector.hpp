@@ -22,14 +22,22 @@
 
 namespace alibi::packet {
 
-/// What protocol told it.
+/// What protocol told it. Fields that were not there are left out; what each
+/// means is in docs/requests.md.
 enum class FindingKind : std::uint8_t {
-  HttpRequest,    ///< fields: method, url, version, host, user_agent, referer, origin, content_type, content_length
-  HttpResponse,   ///< fields: status, version, server, location, content_type, content_length, and method and url of the request where it was seen
-  TlsClientHello, ///< fields: sni, alpn, version, ja4, ech
-  TlsCertificate, ///< fields: subject, names, issuer, not_before, not_after, sha256
-  QuicInitial,    ///< fields: sni, alpn, version, ja4
-  Dns,            ///< fields: as of DnsMessage; `message` has the bytes
+  /// method, url, version, host, user_agent, referer, origin, content_type,
+  /// content_length, x_requested_with, sec_fetch_site, sec_fetch_mode,
+  /// sec_fetch_dest, sec_fetch_user; with keep_bodies: body, body_cut
+  HttpRequest,
+  /// status, version, server, location, content_type, content_length; of the
+  /// request where it was seen: method, url, pairing ("likely")
+  HttpResponse,
+  TlsClientHello,  ///< sni, alpn, version, ja4, ech
+  TlsCertificate,  ///< subject, names, issuer, not_before, not_after, sha256
+  QuicInitial,     ///< sni, alpn, version (of QUIC), ja4, ech
+  /// transport, message ("query", "answer"), id, name, type, rcode, answers;
+  /// Finding::message has the bytes
+  Dns,
 };
 
 struct Finding {
