@@ -42,6 +42,12 @@ constexpr Entry kCommands[] = {
      "  alibi tree 4242 --at -2h\n"
      "  alibi tree 4242@81234567 --json\n",
      make_tree},
+    {"packets", "the packets of the log, each with its process",
+     "  alibi packets --from -10m 'tcp port 443'\n"
+     "  alibi packets --follow 'udp port 53'\n"
+     "  alibi packets --from 14:05 --to 14:10 -w out.pcapng\n"
+     "  alibi packets --read router.pcap.gz --json 'host 192.0.2.7'\n",
+     make_packets},
     {"import", "logs of other systems, as records that who, show, tree and match read",
      "  alibi import --dir out/c Sysmon.evtx Security.evtx\n"
      "  alibi import --dir out/c events.jsonl.gz\n",

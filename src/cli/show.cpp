@@ -166,25 +166,11 @@ class Show : public Command {
             Errc::Usage,
             fmt::format("--addr: '{}' is not an address; give the port with --port", address_));
     }
-    if (auto done = set_times(filter); !done) return std::unexpected(done.error());
+    const auto range = parse_range(from_, to_, wall_now(), style_.zone());
+    if (!range) return std::unexpected(range.error());
+    filter.from = range->from;
+    filter.to = range->to;
     return filter;
-  }
-
-  Status set_times(query::Filter& filter) const {
-    const WallNs now = wall_now();
-    if (!from_.empty()) {
-      const auto from = parse_moment(from_, now, style_.zone());
-      if (!from) return during("--from", from.error());
-      filter.from = from->first;
-    }
-    if (!to_.empty()) {
-      const auto to = parse_moment(to_, now, style_.zone());
-      if (!to) return during("--to", to.error());
-      filter.to = to->last;
-    }
-    if (filter.from && filter.to && *filter.to < *filter.from)
-      return fail(Errc::Usage, "--to is before --from");
-    return {};
   }
 
   std::string from_, to_, process_, exe_, address_, name_;

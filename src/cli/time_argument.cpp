@@ -178,4 +178,22 @@ Result<query::Moment> parse_moment(std::string_view text, WallNs now, report::Zo
                   text));
 }
 
+Result<query::TimeRange> parse_range(std::string_view from, std::string_view to, WallNs now,
+                                     report::Zone zone) {
+  query::TimeRange range;
+  if (!from.empty()) {
+    const auto moment = parse_moment(from, now, zone);
+    if (!moment) return during("--from", moment.error());
+    range.from = moment->first;
+  }
+  if (!to.empty()) {
+    const auto moment = parse_moment(to, now, zone);
+    if (!moment) return during("--to", moment.error());
+    range.to = moment->last;
+  }
+  if (range.from && range.to && *range.to < *range.from)
+    return fail(Errc::Usage, "--to is before --from");
+  return range;
+}
+
 }  // namespace alibi::cli

@@ -19,4 +19,8 @@ namespace alibi::cli {
 /// As wide as the last digit given. Errors: Usage.
 Result<query::Moment> parse_moment(std::string_view text, WallNs now, report::Zone zone);
 
+/// --from and --to, each maybe empty. Errors: Usage, naming the option.
+Result<query::TimeRange> parse_range(std::string_view from, std::string_view to, WallNs now,
+                                     report::Zone zone);
+
 }  // namespace alibi::cli

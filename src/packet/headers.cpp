@@ -212,4 +212,14 @@ Headers decode_headers(LinkType link, std::span<const std::byte> bytes,
   return headers;
 }
 
+std::string protocol_name(std::uint8_t protocol) {
+  switch (protocol) {
+    case kTcp: return "tcp";
+    case kUdp: return "udp";
+    case kIcmp: return "icmp";
+    case kIcmp6: return "icmp6";
+    default: return std::to_string(protocol);
+  }
+}
+
 }  // namespace alibi::packet

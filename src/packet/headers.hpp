@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "event/address.hpp"
 #include "packet/packet.hpp"
@@ -58,6 +59,11 @@ struct Headers {
 
   [[nodiscard]] bool is_tcp() const { return protocol == 6; }
   [[nodiscard]] bool is_udp() const { return protocol == 17; }
+  [[nodiscard]] bool is_icmp() const { return protocol == 1 || protocol == 58; }
+  /// source_port and destination_port mean something.
+  [[nodiscard]] bool has_ports() const {
+    return is_transport_whole && (is_tcp() || is_udp() || protocol == 132);
+  }
 };
 
 [[nodiscard]] Headers decode_headers(LinkType link, std::span<const std::byte> bytes,
@@ -65,5 +71,8 @@ struct Headers {
 [[nodiscard]] inline Headers decode_headers(const Packet& packet) {
   return decode_headers(packet.link, packet.bytes, packet.original_bytes);
 }
+
+/// As in the column `proto` of the event log: tcp, udp, icmp, icmp6, or the number.
+[[nodiscard]] std::string protocol_name(std::uint8_t protocol);
 
 }  // namespace alibi::packet

@@ -137,7 +137,8 @@ class SegmentedLog : public PacketLog {
       }
       const auto& reader = *current_->reader;
       if (visit({packet, reader.interfaces()[packet.interface],
-                 current_->processes.find(reader, packet), reader}) == Go::Stop)
+                 current_->processes.find(reader, packet), reader.names(),
+                 current_->first_number}) == Go::Stop)
         return Go::Stop;
     }
     return Go::On;

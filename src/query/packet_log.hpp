@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "packet/capture_reader.hpp"
+#include "query/moment.hpp"
 
 namespace alibi::query {
 
@@ -31,13 +32,9 @@ struct PacketSegment {
 struct LoggedPacket {
   const packet::Packet& packet;
   const packet::Interface& interface;
-  const packet::ProcessInfo* process;    ///< null: nobody is known, or not described
-  const packet::CaptureReader& segment;  ///< for its names
-};
-
-struct TimeRange {
-  std::optional<WallNs> from;  ///< inclusive
-  std::optional<WallNs> to;    ///< inclusive
+  const packet::ProcessInfo* process;          ///< null: nobody is known, or not described
+  const std::vector<packet::HostName>& names;  ///< of its segment, so far
+  std::uint64_t segment_number;                ///< of its first packet; 0 of a single file
 };
 
 class PacketLog {

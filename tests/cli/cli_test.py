@@ -20,7 +20,7 @@ import time
 import unittest
 
 ALIBI, MAKE_LOG, SOURCE = sys.argv[1:4]
-COMMANDS = ["run", "record", "status", "show", "who", "tree", "completion", "version"]
+COMMANDS = ["run", "record", "status", "show", "who", "tree", "packets", "completion", "version"]
 KEYS = ["id", "pid", "exe", "args", "user", "start", "sha256", "package"]
 
 
