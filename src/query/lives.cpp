@@ -14,8 +14,6 @@ using event::Record;
 using store::BootRecord;
 using Go = store::LogReader::Go;
 
-/// Records of one moment may stand a little out of order (docs/log-format.md).
-constexpr std::int64_t kDisorderNs = 2'000'000'000;
 /// One pass over a stretch of the log costs about as much as a question about one
 /// process for so much of its time.
 constexpr std::int64_t kPassNsPerQuestion = 2'000'000'000;
@@ -159,7 +157,7 @@ Result<bool> Lives::scan_life(const Wanted& wanted, store::Hints hints) {
     const Life* life = find_life(wanted.boot_id, wanted.key);
     if (!life || life->stages.empty()) return Go::On;
     const BootNs oldest = life->stages.front().since;
-    is_settled = oldest <= wanted.at && entry.record.boot.ns + kDisorderNs < oldest.ns;
+    is_settled = oldest <= wanted.at && entry.record.boot.ns + store::kDisorderNs < oldest.ns;
     return is_settled ? Go::Stop : Go::On;
   });
   if (!done) return std::unexpected(done.error());
@@ -188,9 +186,9 @@ bool Lives::knows_image(const Wanted& wanted) const {
 /// creation; past it only when the wall clock was stepped in between; then
 /// around its creation, for the fork that says by whom.
 Status Lives::load_one(const Wanted& wanted) {
-  const WallNs end = plus(wanted.until, kDisorderNs);
+  const WallNs end = plus(wanted.until, store::kDisorderNs);
   const WallNs born{static_cast<std::int64_t>(start_of(wanted.key).ns) + wanted.offset_ns};
-  const WallNs begin = plus(born, -kDisorderNs);
+  const WallNs begin = plus(born, -store::kDisorderNs);
   auto read_all = scan_life(wanted, {.from = begin, .to = end});
   if (!read_all) return std::unexpected(read_all.error());
   if (!knows_image(wanted)) {
@@ -201,7 +199,7 @@ Status Lives::load_one(const Wanted& wanted) {
   }
   const Life* life = find_life(wanted.boot_id, wanted.key);
   if (*read_all || (life && life->has_fork)) return {};
-  const auto around_birth = scan_life(wanted, {.from = begin, .to = plus(born, kDisorderNs)});
+  const auto around_birth = scan_life(wanted, {.from = begin, .to = plus(born, store::kDisorderNs)});
   if (!around_birth) return std::unexpected(around_birth.error());
   return {};
 }
@@ -211,8 +209,8 @@ store::Hints Lives::stretch_of(const std::vector<Wanted>& wanted) {
   store::Hints hints;
   for (const Wanted& one : wanted) {
     const WallNs born{static_cast<std::int64_t>(start_of(one.key).ns) + one.offset_ns -
-                      kDisorderNs};
-    const WallNs end = plus(one.until, kDisorderNs);
+                      store::kDisorderNs};
+    const WallNs end = plus(one.until, store::kDisorderNs);
     if (!hints.from || born < *hints.from) hints.from = born;
     if (!hints.to || end > *hints.to) hints.to = end;
   }

@@ -14,8 +14,6 @@ using event::Record;
 using store::BootRecord;
 using Go = store::LogReader::Go;
 
-constexpr std::int64_t kDisorderNs = 2'000'000'000;
-
 /// One holder of the asked pid, or the process asked for, as first seen.
 struct Candidate {
   std::string boot_id;
@@ -64,7 +62,7 @@ class Grower {
     const Record& record = entry.record;
     if (*entry.boot_id != root_.boot_id) return saw_boot_ ? Go::Stop : Go::On;
     saw_boot_ = true;
-    if (alive_ == 0 && record.boot.ns > last_exit_.ns + kDisorderNs) return Go::Stop;
+    if (alive_ == 0 && record.boot.ns > last_exit_.ns + store::kDisorderNs) return Go::Stop;
     if (!record.process) return Go::On;
     adopt(record);
     const auto found = deeds_.find(*record.process);
@@ -155,7 +153,7 @@ Result<TreeAnswer> grow_tree(store::LogReader& reader, const Candidate& root) {
   Lives lives(reader);
   Grower grower(root, lives);
   if (auto done = lives.load(grower.wanted()); !done) return std::unexpected(done.error());
-  auto done = reader.scan({.from = WallNs{root.start.ns - kDisorderNs}}, store::Order::OldestFirst,
+  auto done = reader.scan({.from = WallNs{root.start.ns - store::kDisorderNs}}, store::Order::OldestFirst,
                           [&](const BootRecord& entry) { return grower.visit(entry); });
   if (!done) return std::unexpected(done.error());
   TreeAnswer answer{.ancestors = lives.ancestors(root.boot_id, root.key),

@@ -18,6 +18,9 @@
 
 namespace alibi::store {
 
+/// Records of one moment may stand this much out of order (docs/log-format.md).
+inline constexpr std::int64_t kDisorderNs = 2'000'000'000;
+
 enum class Order : std::uint8_t { OldestFirst, NewestFirst };
 
 /// What a reader may skip by. Every given key must be able to match; empty: all.
