@@ -42,7 +42,7 @@ struct Process {
 class ProcessTable {
  public:
   static constexpr std::uint64_t kKeepEndedNs = 75'000'000'000;  // TCP closes up to 60 s later
-  static constexpr std::size_t kMaxEnded = 20'000;
+  static constexpr std::size_t kMaxEnded = 10'000;
 
   /// Adds the process, or returns the one that is there already.
   Process& add(event::ProcessKey key);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -152,6 +153,9 @@ int wait_signal(int fd, int patience_ms) {
 }  // namespace
 
 Status record(const Options& options) {
+  // Records go from thread to thread: with an arena for each thread, what one
+  // frees the other cannot use, and twice the memory is held.
+  ::mallopt(M_ARENA_MAX, 1);
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGHUP});
   Recording recording;
   if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached); !ok)
@@ -176,7 +180,10 @@ Status record(const Options& options) {
   int signal = 0;
   while (signal != SIGTERM && signal != SIGINT) {
     signal = wait_signal(signals.get(), 1000);
+    const std::uint64_t segments = facts.counts.log.segments;
     facts.counts = pipeline.counts();
+    // The head of a segment repeats all processes: memory needed once in a while.
+    if (facts.counts.log.segments != segments) ::malloc_trim(0);
     (void)write_status(options.directory, facts);
     // The drain thread must be alive for the watchdog to be fed.
     if (boot_now().ns - facts.counts.drained.ns < 10'000'000'000) ::sd_notify(0, "WATCHDOG=1");
