@@ -29,6 +29,7 @@ typedef struct { __s64 counter; } atomic64_t;
 struct ns_common { u32 inum; };
 struct net { struct ns_common ns; };
 typedef struct { struct net *net; } possible_net_t;
+struct net_device { possible_net_t nd_net; char name[16]; };
 struct mnt_namespace { struct ns_common ns; };
 struct user_namespace { struct ns_common ns; };
 struct cgroup_namespace { struct ns_common ns; };
@@ -135,7 +136,7 @@ struct tcp_sock {
 };
 struct socket { short type; struct sock *sk; };
 struct sk_buff {
-  struct sock *sk; unsigned int len; u16 transport_header; unsigned char *head; unsigned char *data;
+  struct sock *sk; struct net_device *dev; unsigned int len; u16 transport_header; unsigned char *head; unsigned char *data;
 };
 
 struct seq_file;

@@ -82,11 +82,6 @@ static __always_inline void emit_flow(struct sock *sk, struct socket_state *s, u
   emit_network(&r, ALIBI_RECORD_FLOW, FLOW_BYTES_WITH_ONE_USER);
 }
 
-static __always_inline void forget_users(struct socket_state *s) {
-  __builtin_memset(s->users, 0, sizeof(s->users));
-  __builtin_memset(s->holders, 0, sizeof(s->holders));
-}
-
 static __always_inline void begin_own(struct sock *sk, u8 role) {
   struct socket_state *s = make_state(sk);
   if (!s) {
@@ -100,6 +95,7 @@ static __always_inline void begin_own(struct sock *sk, u8 role) {
   s->reported_ns = 0;
   s->role = role;
   s->flags = 0;
+  s->net_ns = net_ns_of(sk);
   if (role != ALIBI_ROLE_LISTENER) return;
   note_listener(sk, &s->creator);
   emit_flow(sk, s, ALIBI_FLOW_LISTEN, TCP_CLOSE);
@@ -220,6 +216,7 @@ static __always_inline int used(struct sock *sk, int length, u32 how) {
     }
     s->flags = ALIBI_FLOW_SNAPSHOT;
     s->created_ns = bpf_ktime_get_boot_ns();
+    s->net_ns = net_ns_of(sk);
   }
   bool is_new;
   struct alibi_socket_user *slot = user_slot(s, &user, how, &is_new);

@@ -11,7 +11,7 @@
 #include "wire/alibi_wire.h"
 
 enum alibi_limits {
-  ALIBI_WIRE_VERSION = 1, /* changed with any layout; a recorder refuses pinned maps of another one */
+  ALIBI_WIRE_VERSION = 2, /* changed with any layout; a recorder refuses pinned maps of another one */
   ALIBI_COMM_BYTES = 16,
   ALIBI_ARGS_BYTES_MAX = 32768,
   ALIBI_PATH_BYTES_MAX = 4096,
@@ -20,13 +20,16 @@ enum alibi_limits {
   ALIBI_HOLDERS_MAX = 8,
   ALIBI_DNS_SHORT_BYTES_MAX = 512,
   ALIBI_DNS_BYTES_MAX = 1472,
+  ALIBI_DEVICE_BYTES = 16,          /* IFNAMSIZ */
+  ALIBI_HEAD_BYTES_MAX = 16384,     /* of each direction of a connection, looked at for requests */
   ALIBI_CPUS_MAX = 512,
 };
 
 enum alibi_ring {
   ALIBI_RING_PROCESS = 0,
   ALIBI_RING_NETWORK = 1,
-  ALIBI_RINGS = 2,
+  ALIBI_RING_PACKET = 2,
+  ALIBI_RINGS = 3,
 };
 
 enum alibi_record_kind {
@@ -46,7 +49,8 @@ enum alibi_record_kind {
   ALIBI_RECORD_HOLDER = 13,
   ALIBI_RECORD_CONNECT_FAIL = 14,
   ALIBI_RECORD_DNS = 15,
-  ALIBI_RECORD_KINDS = 16,
+  ALIBI_RECORD_PACKET = 16,
+  ALIBI_RECORD_KINDS = 17,
 };
 
 /* Identity of a process: never a bare pid. */
@@ -74,7 +78,7 @@ struct alibi_counters {
   __u64 conversations_refused; /* packets of UDP/ICMP/raw conversations that did not fit the table */
   __u64 states_refused;        /* sockets for which no state could be allocated */
 };
-ALIBI_WIRE_TYPE(struct alibi_counters, 16 + 2 * 16 * 8 + 16);
+ALIBI_WIRE_TYPE(struct alibi_counters, 24 + 3 * 17 * 8 + 16);
 
 /* Written by the recorder, read by the programs. */
 struct alibi_config {
@@ -84,8 +88,10 @@ struct alibi_config {
   __u64 valid_from_ns;  /* recorder's own mark: earlier records are a predecessor's to tell */
   __u32 recorder_tgid;  /* signals to this process are recorded */
   __u32 wire_version;
+  __u32 packet_payload_bytes; /* of each packet, for the packet log; request heads come besides */
+  __u32 packet_ring_bytes;    /* above three quarters of it only packets that matter most are sent */
 };
-ALIBI_WIRE_TYPE(struct alibi_config, 40);
+ALIBI_WIRE_TYPE(struct alibi_config, 48);
 
 /* ---------------------------------------------------------------- processes */
 
@@ -369,6 +375,37 @@ struct alibi_dns {
   __u32 reserved_1;
 };
 ALIBI_WIRE_TYPE(struct alibi_dns, 40 + 40 + 24);
+
+/* ------------------------------------------------------------------ packets */
+
+enum alibi_owner_by {
+  ALIBI_OWNER_NOBODY = 0,
+  ALIBI_OWNER_CREATOR = 1,
+  ALIBI_OWNER_USER = 2,    /* the one process that moved bytes, or used the socket at all */
+  ALIBI_OWNER_SEVERAL = 3, /* the first of several that did */
+  ALIBI_OWNER_SENDER = 4,  /* datagrams: sent last, in its own context */
+  ALIBI_OWNER_CONNECTOR = 5, /* datagrams: connected, not yet seen sending */
+};
+
+/* One packet of a socket as cgroup_skb sees it, from the IP header on.
+ * header.process is the owner as far as the socket's state had it then. Followed
+ * by captured_bytes of the packet and unused space up to header.size. */
+struct alibi_packet {
+  struct alibi_header header;
+  __u64 cookie;
+  __u32 net_ns;
+  __u32 ifindex;
+  __u32 wire_bytes;     /* IP header included; of GSO and GRO packets before they are cut */
+  __u32 captured_bytes; /* from the IP header on */
+  __u16 gso_segs;
+  __u8 is_out;
+  __u8 owner_by;   /* enum alibi_owner_by */
+  __u8 role;       /* enum alibi_socket_role */
+  __u8 flags;      /* enum alibi_flow_flags */
+  __u16 reserved_0;
+  __u8 device[ALIBI_DEVICE_BYTES]; /* name; empty where an earlier packet of the socket told it */
+};
+ALIBI_WIRE_TYPE(struct alibi_packet, 40 + 8 + 16 + 8 + 16);
 
 /* ------------------------------------------- conversations (UDP, ICMP, raw) */
 

@@ -24,6 +24,10 @@ struct socket_state {
   u8 role;  /* enum alibi_socket_role */
   u8 flags; /* enum alibi_flow_flags */
   u16 reserved_0;
+  u32 heads_out; /* payload bytes sent on for request heads, by direction */
+  u32 heads_in;
+  u32 told_ifindex; /* device whose name was sent on last */
+  u32 packets;      /* seen of this socket */
   struct alibi_socket_user users[ALIBI_USERS_MAX];
   u64 holders[ALIBI_HOLDERS_MAX]; /* start time ^ tgid of processes reported as holders */
 };
@@ -153,6 +157,15 @@ static __always_inline bool is_user(const struct alibi_socket_user *u, const str
 
 static __always_inline u8 count_users(const struct socket_state *s) {
   return !!s->users[0].tgid + !!s->users[1].tgid + !!s->users[2].tgid + !!s->users[3].tgid;
+}
+
+/* Of the connection before, or of the listener. */
+static __always_inline void forget_users(struct socket_state *s) {
+  __builtin_memset(s->users, 0, sizeof(s->users));
+  __builtin_memset(s->holders, 0, sizeof(s->holders));
+  s->heads_out = s->heads_in = 0;
+  s->told_ifindex = 0;
+  s->packets = 0;
 }
 
 /* The slot of process `k`, taken for it if it has none yet; *is_new tells.

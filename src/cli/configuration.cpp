@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/nearest.hpp"
+#include "cli/packet_options.hpp"
 #include "cli/quantity.hpp"
 
 namespace alibi::cli {
@@ -174,6 +175,9 @@ const Key kKeys[] = {
     {"ring.network", kRing,
      [](Options& o, const toml::node& n) { return read_ring(o.network_ring_bytes, n); },
      [](const Options& o) { return toml_text(size_text(o.network_ring_bytes)); }},
+    {"ring.packet", kRing,
+     [](Options& o, const toml::node& n) { return read_ring(o.packet_ring_bytes, n); },
+     [](const Options& o) { return toml_text(size_text(o.packet_ring_bytes)); }},
     {"ring.perf_pages", "a power of two, 1 to 65536",
      [](Options& o, const toml::node& n) {
        std::uint32_t pages = 0;
@@ -182,6 +186,28 @@ const Key kKeys[] = {
        return true;
      },
      [](const Options& o) { return std::to_string(o.perf_pages); }},
+    {"packets.keep", kPacketsForm,
+     [](Options& o, const toml::node& n) {
+       std::string text;
+       if (const auto bytes = n.value_exact<std::int64_t>()) text = std::to_string(*bytes);
+       return (!text.empty() || read_text(text, n)) && read_packets(o.packets, text);
+     },
+     [](const Options& o) { return toml_text(packets_text(o.packets)); }},
+    {"packets.budget", "a size, such as \"2GiB\"; \"0\" for no limit",
+     [](Options& o, const toml::node& n) {
+       return read_size(o.limits.packet_budget_bytes, n, 0, 1ULL << 60);
+     },
+     [](const Options& o) { return toml_text(size_text(o.limits.packet_budget_bytes)); }},
+    {"packets.file_size", "a size, 1MiB to 1GiB, such as \"64MiB\"",
+     [](Options& o, const toml::node& n) {
+       return read_size(o.limits.packet_segment_bytes, n, 1U << 20, 1U << 30);
+     },
+     [](const Options& o) { return toml_text(size_text(o.limits.packet_segment_bytes)); }},
+    {"packets.rate", "a size for each second, such as \"10MiB\"; \"0\" for no limit",
+     [](Options& o, const toml::node& n) {
+       return read_size(o.packets.rate_bytes, n, 0, 1ULL << 40);
+     },
+     [](const Options& o) { return toml_text(size_text(o.packets.rate_bytes)); }},
     ALIBI_FLAG_KEY("record.images", hash_images),
     ALIBI_FLAG_KEY("record.modules", record_modules),
     ALIBI_FLAG_KEY("record.dns", record_dns),

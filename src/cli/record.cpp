@@ -6,6 +6,7 @@
 #include "cli/configuration.hpp"
 #include "cli/log_options.hpp"
 #include "cli/output.hpp"
+#include "cli/packet_options.hpp"
 
 namespace alibi::cli {
 namespace {
@@ -21,12 +22,14 @@ class Record : public Command {
     app.add_flag("--detach", is_detach_,
                  "Detach what a stopped service left attached in the kernel, and exit");
     directory_.declare(app);
+    packets_.declare(app);
   }
 
   Result<int> run() override {
     auto options = load_configuration(config_.empty() ? kConfigFile : config_);
     if (!options) return std::unexpected(options.error());
     if (directory_.is_given()) options->directory = std::filesystem::absolute(directory_.value());
+    if (auto done = packets_.apply(options->packets); !done) return std::unexpected(done.error());
     if (is_print_) {
       Output out;
       out.write(print_configuration(*options));
@@ -52,6 +55,7 @@ class Record : public Command {
   bool is_print_ = false;
   bool is_detach_ = false;
   DirectoryOption directory_;
+  PacketArguments packets_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/log_options.hpp"
 #include "cli/output.hpp"
+#include "cli/packet_options.hpp"
 #include "recorder/recorder.hpp"
 #include "report/style.hpp"
 
@@ -16,10 +17,11 @@ namespace {
 
 /// On stderr: standard output belongs to the command.
 void tell_summary(const recorder::RunSummary& summary, const std::filesystem::path& directory) {
-  fmt::print(stderr, "alibi: {} in {}: {}, {}, exit status {}; {} in {}\n",
+  fmt::print(stderr, "alibi: {} in {}: {}, {}, {}, exit status {}; {} in {}\n",
              summary.processes == 1 ? "1 process" : fmt::format("{} processes", summary.processes),
              report::duration_text(static_cast<std::int64_t>(summary.seconds * 1e9)),
              report::count_text(summary.flows, "flow"),
+             report::count_text(summary.packets, "packet"),
              report::count_text(summary.records, "record"), summary.exit_status,
              summary.lost == 0 ? "nothing lost" : fmt::format("{} LOST", summary.lost),
              directory.string());
@@ -27,16 +29,20 @@ void tell_summary(const recorder::RunSummary& summary, const std::filesystem::pa
 
 std::string summary_json(const recorder::RunSummary& summary) {
   return fmt::format(
-      "{{\"exit_status\":{},\"records\":{},\"lost\":{},\"processes\":{},\"flows\":{},\"seconds\":{:"
+      "{{\"exit_status\":{},\"records\":{},\"lost\":{},\"processes\":{},\"flows\":{},\"packets\":{},\"seconds\":{:"
       ".6f}}}\n",
       summary.exit_status, summary.records, summary.lost, summary.processes, summary.flows,
-      summary.seconds);
+      summary.packets, summary.seconds);
 }
 
 class Run : public Command {
  public:
   void declare(CLI::App& app) override {
     directory_.declare(app);
+    packets_.declare(app);
+    app.add_option("-w,--write", capture_,
+                   "Write the packets of the command, each with its process, also to this pcapng file")
+        ->type_name("FILE");
     app.add_option("-o,--output", form_,
                    "Form of the summary: text on stderr, or json on stdout [text]")
         ->type_name("FORM")
@@ -54,6 +60,10 @@ class Run : public Command {
           Errc::Usage,
           "give a command to run, such as: alibi run --dir out -- curl -s http://example.org/");
     recorder::Options options{.directory = directory_.value()};
+    if (auto done = packets_.apply(options.packets); !done) return std::unexpected(done.error());
+    if (!capture_.empty() && !options.packets.is_on)
+      return fail(Errc::Usage, "-w writes packets, and --packets off records none: leave one out");
+    options.packets.copy_to = capture_;
     const auto summary = recorder::run(options, command_);
     if (!summary) return std::unexpected(summary.error());
     if (form_ == "json") {
@@ -70,6 +80,8 @@ class Run : public Command {
   std::string form_ = "text";
   std::vector<std::string> command_;
   DirectoryOption directory_;
+  PacketArguments packets_;
+  std::string capture_;
 };
 
 }  // namespace

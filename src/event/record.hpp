@@ -37,7 +37,7 @@ enum class Grade : std::uint8_t {
 /// there. Written into `extra` as src=<ring><cpu>:<number>. It proves that
 /// nothing is missing, and lets a restarted recorder drop what it already wrote.
 struct Source {
-  char ring = 0;  ///< 'p' process ring, 'n' network ring; 0: not from a ring
+  char ring = 0;  ///< 'p' process ring, 'n' network ring, 'k' packet ring; 0: not from a ring
   std::uint16_t cpu = 0;
   std::uint64_t number = 0;
   auto operator<=>(const Source&) const = default;

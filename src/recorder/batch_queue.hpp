@@ -14,6 +14,7 @@
 
 #include "event/record.hpp"
 #include "recorder/conversations.hpp"
+#include "store/packet_batch.hpp"
 
 namespace alibi::recorder {
 
@@ -21,6 +22,8 @@ struct Batch {
   std::vector<event::Record> records;
   std::uint64_t process_position = 0;
   std::uint64_t network_position = 0;
+  std::uint64_t packet_position = 0;
+  store::PacketBatch packets;
   std::vector<ConversationEnd> ends;
   std::vector<event::ProcessKey> forgotten;
   bool ends_predecessor = false;  ///< all that the programs of an earlier build told is in here
@@ -32,8 +35,8 @@ class BatchQueue {
 
   void push(Batch batch) {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [&] { return records_ == 0 || records_ + batch.records.size() <= max_records_; });
-    records_ += batch.records.size();
+    room_.wait(lock, [&] { return records_ == 0 || records_ + weight(batch) <= max_records_; });
+    records_ += weight(batch);
     batches_.push_back(std::move(batch));
     ready_.notify_one();
   }
@@ -45,7 +48,7 @@ class BatchQueue {
     if (batches_.empty()) return std::nullopt;
     Batch batch = std::move(batches_.front());
     batches_.pop_front();
-    records_ -= batch.records.size();
+    records_ -= weight(batch);
     room_.notify_one();
     return batch;
   }
@@ -61,6 +64,11 @@ class BatchQueue {
   }
 
  private:
+  /// In records, each about as much memory as eight packets.
+  static std::size_t weight(const Batch& batch) {
+    return batch.records.size() + batch.packets.packets.size() / 8;
+  }
+
   std::mutex mutex_;
   std::condition_variable room_, ready_;
   std::deque<Batch> batches_;

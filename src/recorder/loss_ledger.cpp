@@ -9,7 +9,8 @@ namespace {
 
 constexpr const char* kKindNames[ALIBI_RECORD_KINDS] = {
     "none",    "fork", "exec",   "exec_fail",  "exit",       "signal", "kernel_module", "mount",
-    "process", "flow", "socket", "socket_use", "socket_end", "holder", "connect_fail",  "dns"};
+    "process", "flow", "socket", "socket_use", "socket_end", "holder", "connect_fail",  "dns",
+    "packet"};
 
 std::uint64_t number_of(std::string_view text) {
   std::uint64_t value = 0;
@@ -42,7 +43,7 @@ void LossLedger::restore(const event::Record& record) {
 void LossLedger::begin(bool has_taken_over_rings) {
   for (auto& [name, line] : lines_) {
     const bool is_of_rings = name.first == "ring_full" || name.first == "conversation_table_full" ||
-                             name.first == "no_socket_state";
+                             name.first == "packet_ring_full" || name.first == "no_socket_state";
     line.base = is_of_rings && has_taken_over_rings ? 0 : line.told;
   }
 }
@@ -68,6 +69,11 @@ void LossLedger::observe(std::string_view reason, std::string_view what, std::ui
   line.checked = now;
 }
 
+std::uint64_t LossLedger::add_told(std::string_view reason, std::string_view what,
+                                   std::uint64_t count) {
+  return lines_[{std::string(reason), std::string(what)}].told += count;
+}
+
 void LossLedger::observe(const std::vector<alibi_counters>& counters, BootNs now) {
   alibi_counters sum{};
   for (const auto& cpu : counters) {
@@ -80,6 +86,7 @@ void LossLedger::observe(const std::vector<alibi_counters>& counters, BootNs now
   for (std::size_t kind = 0; kind < ALIBI_RECORD_KINDS; ++kind)
     observe("ring_full", kKindNames[kind],
             sum.lost[ALIBI_RING_PROCESS][kind] + sum.lost[ALIBI_RING_NETWORK][kind], now);
+  observe("packet_ring_full", "packet", sum.lost[ALIBI_RING_PACKET][ALIBI_RECORD_PACKET], now);
   observe("conversation_table_full", "packet", sum.conversations_refused, now);
   observe("no_socket_state", "socket", sum.states_refused, now);
 }

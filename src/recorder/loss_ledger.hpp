@@ -41,6 +41,9 @@ class LossLedger {
   void observe(std::string_view reason, std::string_view what, std::uint64_t counter, BootNs now);
   void observe(const std::vector<alibi_counters>& counters, BootNs now);
 
+  /// Losses whose records the caller makes itself. Returns the total.
+  std::uint64_t add_told(std::string_view reason, std::string_view what, std::uint64_t count);
+
   /// What came since the last call.
   [[nodiscard]] std::vector<Loss> take() { return std::exchange(fresh_, {}); }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "packet/dns_message.hpp"
+#include "recorder/dns_record.hpp"
 
 namespace alibi::recorder {
 namespace {
@@ -16,21 +17,6 @@ using event::Direction;
 using event::Grade;
 using event::Kind;
 using event::Record;
-
-std::string flow_id(std::uint64_t cookie, std::uint32_t net_ns) {
-  return fmt::format("{:x}@{}", cookie, net_ns);
-}
-
-std::string protocol_name(std::uint16_t family, std::uint32_t protocol) {
-  if (family == AF_PACKET) return "packet";
-  switch (protocol) {
-    case IPPROTO_TCP: return "tcp";
-    case IPPROTO_UDP: return "udp";
-    case IPPROTO_ICMP: return "icmp";
-    case IPPROTO_ICMPV6: return "icmp6";
-    default: return std::to_string(protocol);
-  }
-}
 
 std::string how_name(std::uint32_t how) {
   switch (how) {
@@ -78,8 +64,10 @@ std::string live_result(const alibi_flow& flow) {
 
 std::string join(const std::vector<event::ProcessKey>& keys) {
   std::string text;
-  for (const auto& key : keys)
-    text += (text.empty() ? "" : ",") + to_text(key);
+  for (const auto& key : keys) {
+    if (!text.empty()) text += ',';
+    text += to_text(key);
+  }
   return text;
 }
 
@@ -215,6 +203,7 @@ bool NetworkTranslator::on_flow(const alibi_flow& flow) {
   Process* process = record.process ? shared_.processes.find(*record.process) : nullptr;
   shared_.emit(std::move(record), process);
   if (is_end) {
+    if (owners_) owners_->note(flow.cookie, found, BootNs{flow.header.boot_ns});
     shared_.sockets.note_closed(flow.cookie, flow.error);
     shared_.sockets.forget(flow.cookie);
   }
@@ -349,10 +338,9 @@ bool NetworkTranslator::on_dns(const DnsView& dns) {
   Process* process = shared_.known(dns.fixed->header.process);
   const bool is_answer = message ? message->is_answer : dns.fixed->is_answer != 0;
   if (message && is_answer && process)
-    for (const auto& named : packet::named_addresses(*message))
-      shared_.names.remember(process->key, named.address, named.name,
-                             BootNs{dns.fixed->header.boot_ns}, named.ttl_s);
-  if (!shared_.options.record_dns) return true;
+    remember_names(shared_, *process, *message, BootNs{dns.fixed->header.boot_ns});
+  // Of a stream the whole messages are told, as found in its packets.
+  if (!shared_.options.record_dns || (is_tcp && shared_.reads_streams)) return true;
 
   Record record = shared_.make(is_answer ? Kind::DnsAnswer : Kind::DnsQuery, dns.fixed->header,
                                ALIBI_RING_NETWORK, process);
@@ -371,20 +359,7 @@ bool NetworkTranslator::on_dns(const DnsView& dns) {
     shared_.emit(std::move(record), process);
     return true;
   }
-  if (!message->questions.empty()) {
-    record.name = message->questions[0].name;
-    add(record, "type", message->questions[0].type);
-  }
-  add(record, "id", message->id);
-  if (is_answer) {
-    record.result = message->rcode;
-    std::string answers;
-    for (const auto& answer : message->answers)
-      answers += (answers.empty() ? "" : ",") +
-                 (answer.address ? event::to_text(*answer.address) : answer.target);
-    if (!answers.empty()) add(record, "answers", std::move(answers));
-    if (message->is_cut || message->answers_left_out) add(record, "answers_cut", "1");
-  }
+  describe_dns(record, *message);
   shared_.emit(std::move(record), process);
   return true;
 }

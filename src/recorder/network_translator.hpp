@@ -9,13 +9,15 @@
 #include <vector>
 
 #include "recorder/attribution.hpp"
+#include "recorder/packet_owners.hpp"
 #include "recorder/translation.hpp"
 
 namespace alibi::recorder {
 
 class NetworkTranslator {
  public:
-  explicit NetworkTranslator(Translation& shared) : shared_(shared) {}
+  /// `owners` hears how flows were attributed; null: nobody wants to know.
+  NetworkTranslator(Translation& shared, PacketOwners* owners) : shared_(shared), owners_(owners) {}
 
   /// One record of the network ring. False: its kind or length is not known.
   bool translate(std::span<const std::byte> bytes);
@@ -46,6 +48,7 @@ class NetworkTranslator {
   event::Record flow_record(event::Kind kind, BootNs boot, const Attribution& found);
 
   Translation& shared_;
+  PacketOwners* owners_;
   std::vector<std::uint64_t> released_;
   bool has_announced_ = false;
 };

@@ -18,26 +18,22 @@ using event::Record;
 constexpr std::size_t kQueueRecords = 16384;
 constexpr std::uint64_t kChunkBytes = 1U << 20;
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::uint64_t kWrittenKeptNs = kSecondNs;  // packets wait in their ring for a while
 constexpr std::uint64_t kWalkEveryNs = 10 * kSecondNs;
 constexpr std::uint64_t kSweepEveryNs = kSecondNs / 4;  // a flow of a second is told within 1.3 s
 constexpr int kDrainEveryMs = 50;
 
-/// Numbers begin again with new rings; the time tells their records apart.
-std::uint64_t source_mark(char ring, std::uint16_t cpu, std::uint64_t number, BootNs boot) {
-  const std::uint64_t place = (ring == 'p' ? 0ULL : 1ULL << 63) |
-                              static_cast<std::uint64_t>(cpu) << 48 | (number & ((1ULL << 48) - 1));
-  return place ^ boot.ns * 0x9E3779B97F4A7C15ULL;
-}
-
 }  // namespace
 
 Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallClock& clock,
-                   std::unique_ptr<store::LogWriter> log)
+                   Stores stores)
     : options_(options),
       scope_(scope),
       probes_(probes),
       clock_(clock),
-      log_(std::move(log)),
+      log_(std::move(stores.log)),
+      packet_log_(std::move(stores.packets)),
+      capture_(std::move(stores.capture)),
       shared_(options_, clock),
       inspector_([&]() -> std::optional<ImageInspector> {
         if (!options.hash_images) return std::nullopt;
@@ -45,22 +41,29 @@ Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallCloc
         return inspector ? std::optional(std::move(*inspector)) : std::nullopt;
       }()),
       process_translator_(shared_, inspector_ ? &*inspector_ : nullptr),
-      network_translator_(shared_),
+      owners_(shared_),
+      network_translator_(shared_, &owners_),
+      packet_translator_(shared_, owners_),
       conversations_(probes.conversations_fd(), {}),
       queue_(kQueueRecords) {
   shared_.tracked_only = scope == Scope::TrackedOnly;
   shared_.can_see_users = probes.is_whole("socket_use");
+  shared_.reads_streams = probes.works("packet");
 }
 
 Result<std::unique_ptr<Pipeline>> Pipeline::make(const Options& options, Scope scope,
-                                                 Probes& probes, WallClock& clock,
-                                                 std::unique_ptr<store::LogWriter> log) {
+                                                 Probes& probes, WallClock& clock, Stores stores) {
   auto process_ring = RingReader::open(probes.ring_fd(ALIBI_RING_PROCESS));
   if (!process_ring) return std::unexpected(process_ring.error());
   auto network_ring = RingReader::open(probes.ring_fd(ALIBI_RING_NETWORK));
   if (!network_ring) return std::unexpected(network_ring.error());
   auto pipeline =
-      std::unique_ptr<Pipeline>(new Pipeline(options, scope, probes, clock, std::move(log)));
+      std::unique_ptr<Pipeline>(new Pipeline(options, scope, probes, clock, std::move(stores)));
+  if (pipeline->shared_.reads_streams) {
+    auto packets = PacketFeed::open(probes.ring_fd(ALIBI_RING_PACKET), options.packet_ring_bytes);
+    if (!packets) return std::unexpected(packets.error());
+    pipeline->packet_feed_ = std::move(*packets);
+  }
   pipeline->process_ring_ = std::move(*process_ring);
   pipeline->network_ring_ = std::move(*network_ring);
   pipeline->open_side_sensors();
@@ -107,59 +110,6 @@ void Pipeline::open_side_sensors() {
          connector.error().code == Errc::Unsupported ? "unsupported" : "failed",
          connector.error().message);
   }
-}
-
-// State of the recorder before this one, out of what it wrote.
-Status Pipeline::restore() {
-  const auto done = log_->replay([this](const Record& record) {
-    losses_.restore(record);
-    conversations_.restore(record);
-    if (record.source.ring)
-      written_.push_back(
-          source_mark(record.source.ring, record.source.cpu, record.source.number, record.boot));
-    for (const auto& [source, boot] : folded_sources(record))
-      written_.push_back(source_mark(source.ring, source.cpu, source.number, boot));
-    if (record.process) {
-      Process& process = shared_.processes.add(*record.process);
-      if (record.parent) process.parent = record.parent;
-      if (!record.user.empty()) process.user = record.user;
-      if (!record.exe.empty()) process.exe = record.exe;
-      if (const auto container = record.find_extra("container"); !container.empty())
-        process.container = container;
-      if (process.ended.ns != 0 && record.process_seq != 0)
-        process.has_record_after_end = record.kind != Kind::ProcessFinal;
-      if (record.kind == Kind::Exit) shared_.processes.end(process, record.boot);
-    }
-    if (record.via == "snapshot_holder" && record.process) {
-      const std::uint64_t cookie = std::strtoull(record.flow.c_str(), nullptr, 16);
-      if (cookie) shared_.sockets.add_holder(cookie, *record.process);
-    }
-  });
-  losses_.begin(probes_.is_resumed());
-  std::ranges::sort(written_);
-  return done;
-}
-
-store::LogWriter::SegmentHead Pipeline::segment_head() {
-  const std::lock_guard lock(state_mutex_);
-  store::LogWriter::SegmentHead head;
-  if (auto lost = losses_.totals_text(); !lost.empty())
-    head.positions.emplace_back("lost", std::move(lost));
-  head.positions.emplace_back("clock_offset_ns", std::to_string(clock_.latest().offset_ns));
-  const BootNs now = boot_now();
-  shared_.processes.for_each([&](const Process& process) {
-    if (shared_.tracked_only && !process.is_tracked) return;
-    Record record = shared_.make(Kind::Process, now, nullptr);
-    record.process = process.key;
-    record.parent = process.parent;
-    record.user = process.user;
-    record.exe = process.exe;
-    record.via = "carried";
-    if (!process.container.empty()) add(record, "container", process.container);
-    if (process.ended.ns) add(record, "ended_ns", process.ended.ns);
-    head.carried.push_back(std::move(record));
-  });
-  return head;
 }
 
 void Pipeline::add_record(Record record) {
@@ -219,8 +169,11 @@ Status Pipeline::stop(std::optional<Record> last) {
   }
   queue_.close();
   store_thread_.join();
+  if (packet_log_) (void)packet_log_->close();
+  const Status captured = capture_ ? capture_->close() : Status{};
+  const Status closed = log_->close();
   if (!store_status_) return store_status_;
-  return log_->close();
+  return captured ? closed : captured;
 }
 
 void Pipeline::drain_loop(bool begin_snapshot) {
@@ -234,6 +187,7 @@ void Pipeline::drain_loop(bool begin_snapshot) {
   };
   watch(probes_.ring_fd(ALIBI_RING_PROCESS));
   watch(probes_.ring_fd(ALIBI_RING_NETWORK));
+  if (packet_feed_) watch(probes_.ring_fd(ALIBI_RING_PACKET));
   watch(clock_.poll_fd());
   if (perf_)
     for (const int fd : perf_->poll_fds())
@@ -287,21 +241,24 @@ void Pipeline::drain_once() {
       is_more = !is_empty;
       if (is_empty) {
         drained_ = now;
-        written_ = {};  // all that waited in the rings at the start has been read
+        if (now.ns > start_.ns + kWrittenKeptNs)
+          shared_.written.clear();  // all that waited in the rings at the start has been read
       }
     }
     Batch batch = make_batch();
     if (!batch.records.empty() || !batch.ends.empty() || !batch.forgotten.empty() ||
-        process_ring_->pending_bytes() || network_ring_->pending_bytes())
+        process_ring_->pending_bytes() || network_ring_->pending_bytes() ||
+        (packet_feed_ && packet_feed_->has_unreleased()))
       queue_.push(std::move(batch));
   }
 }
 
 // Every process record that was made before a network record is read before
-// it: the end of the network ring is looked up first. At most kChunkBytes of
-// each at a time, so that a full ring does not become as much memory again.
-// True: nothing is left.
+// it, and every network record before a packet: the end of that ring is looked
+// up first. At most kChunkBytes of each at a time, so that a full ring does not
+// become as much memory again. True: nothing is left.
 bool Pipeline::drain_rings() {
+  if (packet_feed_ && packet_end_ <= packet_feed_->cursor()) packet_end_ = packet_feed_->producer();
   if (network_end_ <= network_ring_->cursor()) network_end_ = network_ring_->producer();
   const std::uint64_t process_end = process_ring_->producer();
   process_ring_->read(
@@ -312,11 +269,11 @@ bool Pipeline::drain_rings() {
   network_ring_->read(
       std::min(network_end_, network_ring_->cursor() + kChunkBytes),
       [this](std::span<const std::byte> bytes) { on_bytes(ALIBI_RING_NETWORK, false, bytes); });
-  return network_ring_->cursor() + kChunkBytes >= network_end_;
-}
-
-void Pipeline::on_network_bytes(std::span<const std::byte> bytes) {
-  if (!network_translator_.translate(bytes)) ++unknown_records_;
+  if (network_ring_->cursor() + kChunkBytes < network_end_) return false;
+  if (!packet_feed_) return true;
+  return packet_feed_->read(
+      packet_end_, boot_now(), is_stopping_, owners_,
+      [this](std::span<const std::byte> bytes) { on_bytes(ALIBI_RING_PACKET, false, bytes); });
 }
 
 void Pipeline::on_process_bytes(const alibi_header& header, std::span<const std::byte> bytes) {
@@ -339,15 +296,15 @@ void Pipeline::on_bytes(alibi_ring ring, bool is_predecessor, std::span<const st
   }
   const BootNs when{header->boot_ns};
   if (is_predecessor != (when < probes_.valid_from())) return;
-  const bool is_process = ring == ALIBI_RING_PROCESS;
-  if (!written_.empty() &&
-      std::ranges::binary_search(
-          written_, source_mark(is_process ? 'p' : 'n', header->cpu, header->seq, when)))
+  if (ring == ALIBI_RING_PACKET) {  // what it tells in the log it compares itself
+    if (!packet_translator_.translate(bytes)) ++unknown_records_;
     return;
-  if (is_process)
+  }
+  if (shared_.written.contains(source_of(ring, *header), when)) return;
+  if (ring == ALIBI_RING_PROCESS)
     on_process_bytes(*header, bytes);
-  else
-    on_network_bytes(bytes);
+  else if (!network_translator_.translate(bytes))
+    ++unknown_records_;
 }
 
 // Executables that wait for the hasher still; without the lock, it takes time.
@@ -368,7 +325,8 @@ void Pipeline::drain_predecessor() {
   const bool is_readable = predecessor.wire_version == ALIBI_WIRE_VERSION;
   std::uint64_t unread = 0;
   for (const auto& [ring, fd] : {std::pair{ALIBI_RING_PROCESS, predecessor.process_ring_fd},
-                                 std::pair{ALIBI_RING_NETWORK, predecessor.network_ring_fd}}) {
+                                 std::pair{ALIBI_RING_NETWORK, predecessor.network_ring_fd},
+                                 std::pair{ALIBI_RING_PACKET, predecessor.packet_ring_fd}}) {
     auto reader = RingReader::open(fd);
     if (!reader) continue;
     const std::uint64_t end = (*reader)->producer();
@@ -496,6 +454,12 @@ void Pipeline::observe_losses(BootNs now) {
   if (connector_) losses_.observe("connector_overflow", "ptrace", connector_->overflows(), now);
   if (inspector_) losses_.observe("image_queue_full", "image", inspector_->overflows(), now);
   losses_.observe("not_understood", "record", unknown_records_, now);
+  losses_.observe("request_streams_full", "stream", packet_translator_.streams_dropped(), now);
+  packet_translator_.tell_cuts(losses_, now);
+  {
+    const std::lock_guard lock(totals_mutex_);
+    losses_.observe("packet_disk", "packet", packet_totals_.refused, now);
+  }
   recursion_misses_ = probes_.recursion_misses();
   for (const Loss& loss : losses_.take()) {
     Record record = to_record(loss);
@@ -551,6 +515,8 @@ Batch Pipeline::make_batch() {
   }
   batch.process_position = process_ring_->cursor();
   batch.network_position = network_ring_->cursor();
+  batch.packets = packet_translator_.take();
+  if (packet_feed_) batch.packet_position = packet_feed_->cursor();
   // CPUs and rings come one after the other; the log tells one story.
   std::ranges::stable_sort(batch.records, {}, [](const Record& record) { return record.boot; });
   return batch;
@@ -560,9 +526,11 @@ void Pipeline::store_loop() {
   constexpr std::chrono::milliseconds kPatience{50};
   while (!queue_.is_finished()) {
     if (auto batch = queue_.pop(kPatience)) store(std::move(*batch));
+    if (packet_log_) packet_log_->tick(boot_now());
     const auto ticked = log_->tick(boot_now());
     const std::lock_guard lock(totals_mutex_);
     totals_ = log_->totals();
+    if (packet_log_) packet_totals_ = packet_log_->totals();
     if (!ticked && totals_.fault.empty()) totals_.fault = ticked.error().message;
   }
 }
@@ -571,8 +539,12 @@ void Pipeline::store_loop() {
 // gone from memory either way, so the rings are released in both cases.
 void Pipeline::store(Batch batch) {
   (void)log_->append(batch.records);
+  if (packet_log_) (void)packet_log_->append(batch.packets);
+  if (capture_)
+    if (auto done = capture_->append(batch.packets); !done) store_status_ = done;
   process_ring_->release(batch.process_position);
   network_ring_->release(batch.network_position);
+  if (packet_feed_) packet_feed_->release(batch.packet_position);
   conversations_.commit(batch.ends);
   for (const auto key : batch.forgotten)
     (void)log_->forget(key);
@@ -593,6 +565,7 @@ Pipeline::Counts Pipeline::counts() {
   }
   const std::lock_guard lock(totals_mutex_);
   counts.log = totals_;
+  counts.packets = packet_totals_;
   return counts;
 }
 

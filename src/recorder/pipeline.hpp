@@ -21,6 +21,8 @@
 #include "recorder/image_inspector.hpp"
 #include "recorder/loss_ledger.hpp"
 #include "recorder/network_translator.hpp"
+#include "recorder/packet_feed.hpp"
+#include "recorder/packet_translator.hpp"
 #include "recorder/perf_side_band.hpp"
 #include "recorder/probes.hpp"
 #include "recorder/proc_connector.hpp"
@@ -28,6 +30,8 @@
 #include "recorder/ring_reader.hpp"
 #include "recorder/side_band_check.hpp"
 #include "store/log_writer.hpp"
+#include "store/packet_capture.hpp"
+#include "store/packet_writer.hpp"
 
 namespace alibi::recorder {
 
@@ -35,11 +39,17 @@ class Pipeline {
  public:
   enum class Scope : std::uint8_t { Machine, TrackedOnly };
 
+  /// Where it all goes. No packets: null.
+  struct Stores {
+    std::unique_ptr<store::LogWriter> log;
+    std::unique_ptr<store::PacketWriter> packets;
+    std::unique_ptr<store::PacketCapture> capture;
+  };
+
   /// Everything but the threads. `clock` and `probes` outlive it.
   /// Errors: of RingReader and LogWriter.
   static Result<std::unique_ptr<Pipeline>> make(const Options& options, Scope scope, Probes& probes,
-                                                WallClock& clock,
-                                                std::unique_ptr<store::LogWriter> log);
+                                                WallClock& clock, Stores stores);
   ~Pipeline();
 
   /// Records of the recorder itself, written before anything else.
@@ -68,6 +78,7 @@ class Pipeline {
 
   struct Counts {
     store::Totals log;
+    store::PacketTotals packets;
     std::uint64_t lost = 0;
     std::map<std::string, std::uint64_t> lost_by_reason;
     std::uint64_t skipped_by_kernel = 0;  ///< recursion_misses
@@ -82,8 +93,7 @@ class Pipeline {
   [[nodiscard]] const std::vector<SensorState>& other_sensors() const { return other_sensors_; }
 
  private:
-  Pipeline(const Options& options, Scope scope, Probes& probes, WallClock& clock,
-           std::unique_ptr<store::LogWriter> log);
+  Pipeline(const Options& options, Scope scope, Probes& probes, WallClock& clock, Stores stores);
 
   void open_side_sensors();
   Status restore();
@@ -100,7 +110,6 @@ class Pipeline {
   void refresh_perf(BootNs now);
   void on_bytes(alibi_ring ring, bool is_predecessor, std::span<const std::byte> bytes);
   void on_process_bytes(const alibi_header& header, std::span<const std::byte> bytes);
-  void on_network_bytes(std::span<const std::byte> bytes);
   void once_a_second(BootNs now, bool is_last);
   void sweep(BootNs now, bool is_last);
   void observe_losses(BootNs now);
@@ -118,16 +127,19 @@ class Pipeline {
   Probes& probes_;
   WallClock& clock_;
   std::unique_ptr<store::LogWriter> log_;
+  std::unique_ptr<store::PacketWriter> packet_log_;
+  std::unique_ptr<store::PacketCapture> capture_;
 
   std::mutex state_mutex_;  // guards everything below up to the queue
   Translation shared_;
   std::optional<ImageInspector> inspector_;
   ProcessTranslator process_translator_;
+  PacketOwners owners_;
   NetworkTranslator network_translator_;
+  PacketTranslator packet_translator_;
   Conversations conversations_;
   LossLedger losses_;
   SideBandCheck check_;
-  std::vector<std::uint64_t> written_;  // sources in the log already, after a restart; sorted
   std::vector<event::ProcessKey> forgotten_;
   std::vector<ConversationEnd> ends_;
   std::optional<perf::PerfSideBand> perf_;
@@ -151,11 +163,15 @@ class Pipeline {
 
   std::unique_ptr<RingReader> process_ring_;
   std::unique_ptr<RingReader> network_ring_;
+  std::unique_ptr<PacketFeed> packet_feed_;  ///< null: no packets
   std::uint64_t network_end_ = 0;
+  std::uint64_t packet_end_ = 0;
+  const BootNs start_ = boot_now();
   BatchQueue queue_;
   std::atomic<bool> is_stopping_ = false;
   std::mutex totals_mutex_;
   store::Totals totals_;
+  store::PacketTotals packet_totals_;
   Status store_status_;
   std::thread drain_thread_;
   std::thread store_thread_;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "packet.skel.h"
 #include "process.skel.h"
 #include "process_legacy.skel.h"
 #include "snapshot.skel.h"
@@ -45,7 +46,7 @@ ProbeImages choose_images(const btf* kernel) {
   // value before an atomic addition, links of tracepoints that can be pinned.
   if (has_helper(kernel, "BPF_FUNC_task_pt_regs"))
     return {image(process_bpf__elf_bytes, "process"), image(socket_bpf__elf_bytes, "socket"),
-            image(snapshot_bpf__elf_bytes, "snapshot")};
+            image(snapshot_bpf__elf_bytes, "snapshot"), image(packet_bpf__elf_bytes, "packet")};
   return {image(process_legacy_bpf__elf_bytes, "process"),
           image(socket_legacy_bpf__elf_bytes, "socket"),
           image(snapshot_legacy_bpf__elf_bytes, "snapshot")};

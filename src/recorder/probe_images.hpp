@@ -1,11 +1,11 @@
 #pragma once
 // Which build of the kernel programs suits the running kernel. Two exist: one
 // for Linux 5.15 and later, and one without what older kernels lack (bpf/lib,
-// ALIBI_LEGACY). Thread: any.
+// ALIBI_LEGACY), and without packets. Thread: any.
 
-#include <array>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 struct btf;
 
@@ -16,7 +16,7 @@ struct ProbeImage {
   std::size_t size = 0;
   const char* name = nullptr;
 };
-using ProbeImages = std::array<ProbeImage, 3>;
+using ProbeImages = std::vector<ProbeImage>;
 
 /// By what the kernel's type information says it has, never by its version.
 [[nodiscard]] ProbeImages choose_images(const btf* kernel);

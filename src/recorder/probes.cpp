@@ -58,15 +58,17 @@ constexpr Plan kPlans[] = {
     {"al_sendmsg6", "udp", "cgroup/sendmsg6"},
     {"al_egress", "udp", "cgroup_skb/egress"},
     {"al_ingress", "udp", "cgroup_skb/ingress"},
+    {"al_packet_out", "packet", "cgroup_skb/egress"},
+    {"al_packet_in", "packet", "cgroup_skb/ingress"},
     {"al_it_task", "snapshot", "iter/task"},
     {"al_it_files", "snapshot", "iter/task_file"},
     {"al_it_sockets", "sweep", "iter/bpf_sk_storage_map"},
 };
 
 const Plan* find_plan(std::string_view program) {
-  for (const Plan& plan : kPlans)
-    if (plan.program == program) return &plan;
-  return nullptr;
+  const auto at = std::ranges::find(
+      kPlans, program, [](const Plan& plan) { return std::string_view(plan.program); });
+  return at != std::end(kPlans) ? at : nullptr;
 }
 
 // What libbpf last complained about. libbpf has one print callback per
@@ -187,6 +189,7 @@ void ProbeLoader::find_predecessor() {
       found.wire_version = config.wire_version;
     found.process_ring_fd = ::bpf_obj_get((entry.path() / "al_ring_process").c_str());
     found.network_ring_fd = ::bpf_obj_get((entry.path() / "al_ring_network").c_str());
+    found.packet_ring_fd = ::bpf_obj_get((entry.path() / "al_ring_packet").c_str());
     found.counters_fd = ::bpf_obj_get((entry.path() / "al_counters").c_str());
     probes_->predecessor_ = found;
     return;
@@ -213,12 +216,13 @@ bpf_object* ProbeLoader::open_object(const void* bytes, std::size_t size, const 
 }
 
 void ProbeLoader::size_maps(bpf_object* object) {
-  if (bpf_map* map = ::bpf_object__find_map_by_name(object, "al_ring_process"))
-    ::bpf_map__set_max_entries(map, settings_.process_ring_bytes);
-  if (bpf_map* map = ::bpf_object__find_map_by_name(object, "al_ring_network"))
-    ::bpf_map__set_max_entries(map, settings_.network_ring_bytes);
-  if (bpf_map* map = ::bpf_object__find_map_by_name(object, "al_scratch"))
-    ::bpf_map__set_max_entries(map, static_cast<std::uint32_t>(::libbpf_num_possible_cpus()));
+  const auto cpus = static_cast<std::uint32_t>(::libbpf_num_possible_cpus());
+  for (const auto& [name, entries] : {std::pair{"al_ring_process", settings_.process_ring_bytes},
+                                      std::pair{"al_ring_network", settings_.network_ring_bytes},
+                                      std::pair{"al_ring_packet", settings_.packet_ring_bytes},
+                                      std::pair{"al_scratch", cpus}})
+    if (bpf_map* map = ::bpf_object__find_map_by_name(object, name))
+      ::bpf_map__set_max_entries(map, entries);
 }
 
 // The first object creates the maps, the later ones use the same.
@@ -321,13 +325,16 @@ void ProbeLoader::attach(Probes::Program& program) {
 Status ProbeLoader::attach_all() {
   for (const Plan& plan : kPlans) {
     if (failures_.contains(plan.program)) continue;
-    for (bpf_object* object : probes_->objects_) {
-      bpf_program* program = ::bpf_object__find_program_by_name(object, plan.program);
-      if (!program) continue;
-      probes_->programs_.push_back(
-          {plan.program, plan.sensor, program, nullptr, ::bpf_program__fd(program)});
-      attach(probes_->programs_.back());
+    bpf_program* program = nullptr;
+    for (bpf_object* object : probes_->objects_)
+      if (!program) program = ::bpf_object__find_program_by_name(object, plan.program);
+    if (!program) {
+      set_failure(plan.program, "unsupported", "needs Linux 5.15");
+      continue;
     }
+    probes_->programs_.push_back(
+        {plan.program, plan.sensor, program, nullptr, ::bpf_program__fd(program)});
+    attach(probes_->programs_.back());
   }
   const bool any =
       std::ranges::any_of(probes_->programs_, [](const auto& p) { return p.link != nullptr; });
@@ -343,6 +350,7 @@ void ProbeLoader::find_maps() {
   };
   probes_->process_ring_fd_ = fd_of("al_ring_process");
   probes_->network_ring_fd_ = fd_of("al_ring_network");
+  probes_->packet_ring_fd_ = fd_of("al_ring_packet");
   probes_->counters_fd_ = fd_of("al_counters");
   probes_->config_fd_ = fd_of("al_config");
   probes_->conversations_fd_ = fd_of("al_convs");
@@ -433,6 +441,7 @@ Status ProbeLoader::take_over_pins() {
   };
   const Wanted wanted[] = {{"al_ring_process", &probes_->process_ring_fd_},
                            {"al_ring_network", &probes_->network_ring_fd_},
+                           {"al_ring_packet", &probes_->packet_ring_fd_},
                            {"al_counters", &probes_->counters_fd_},
                            {"al_config", &probes_->config_fd_},
                            {"al_convs", &probes_->conversations_fd_},
@@ -478,8 +487,8 @@ Probes::~Probes() {
     for (const Program& program : programs_)
       UniqueFd(program.fd).reset();
   if (is_resumed_)
-    for (int fd : {process_ring_fd_, network_ring_fd_, counters_fd_, config_fd_, conversations_fd_,
-                   sock_fd_})
+    for (int fd : {process_ring_fd_, network_ring_fd_, packet_ring_fd_, counters_fd_, config_fd_,
+                   conversations_fd_, sock_fd_})
       UniqueFd(fd).reset();
 }
 
@@ -514,8 +523,8 @@ bool Probes::unpin_all(const fs::path& pin_directory) {
 
 void Probes::end_predecessor() {
   if (!predecessor_) return;
-  for (const int fd :
-       {predecessor_->process_ring_fd, predecessor_->network_ring_fd, predecessor_->counters_fd})
+  for (const int fd : {predecessor_->process_ring_fd, predecessor_->network_ring_fd,
+                       predecessor_->packet_ring_fd, predecessor_->counters_fd})
     UniqueFd(fd).reset();
   predecessor_.reset();
   std::error_code ignored;
@@ -524,9 +533,12 @@ void Probes::end_predecessor() {
 }
 
 int Probes::ring_fd(alibi_ring ring) const {
-  return ring == ALIBI_RING_PROCESS ? process_ring_fd_ : network_ring_fd_;
+  switch (ring) {
+    case ALIBI_RING_PROCESS: return process_ring_fd_;
+    case ALIBI_RING_NETWORK: return network_ring_fd_;
+    default: return packet_ring_fd_;
+  }
 }
-int Probes::conversations_fd() const { return conversations_fd_; }
 
 bool Probes::is_whole(std::string_view sensor) const {
   const auto at = std::ranges::find(sensors_, sensor, &SensorState::name);
@@ -544,10 +556,6 @@ Status Probes::configure(alibi_config config) {
   if (::bpf_map_update_elem(config_fd_, &zero, &config, BPF_ANY) != 0)
     return fail_errno(errno, "write settings of the kernel programs");
   return {};
-}
-
-Result<std::vector<alibi_counters>> Probes::read_counters() const {
-  return read_counters(counters_fd_);
 }
 
 Result<std::vector<alibi_counters>> Probes::read_counters(int map_fd) {
@@ -584,9 +592,5 @@ Status Probes::read_iterator(const char* name) {
       return fail_errno(errno, fmt::format("read {}", name));
   }
 }
-
-Status Probes::walk_tasks() { return read_iterator("al_it_task"); }
-Status Probes::walk_files() { return read_iterator("al_it_files"); }
-Status Probes::sweep_flows() { return read_iterator("al_it_sockets"); }
 
 }  // namespace alibi::recorder

@@ -35,6 +35,7 @@ class Probes {
   struct Settings {
     std::uint32_t process_ring_bytes = 8U << 20;
     std::uint32_t network_ring_bytes = 8U << 20;
+    std::uint32_t packet_ring_bytes = 16U << 20;
     std::filesystem::path pin_directory;  ///< empty: nothing outlives this object
     std::vector<std::string> disabled_sensors;
   };
@@ -52,6 +53,7 @@ class Probes {
   struct Predecessor {
     int process_ring_fd = -1;
     int network_ring_fd = -1;
+    int packet_ring_fd = -1;
     int counters_fd = -1;
     std::uint32_t wire_version = 0;
   };
@@ -62,7 +64,7 @@ class Probes {
   void end_predecessor();
 
   [[nodiscard]] int ring_fd(alibi_ring ring) const;
-  [[nodiscard]] int conversations_fd() const;
+  [[nodiscard]] int conversations_fd() const { return conversations_fd_; }
   [[nodiscard]] const std::vector<SensorState>& sensors() const { return sensors_; }
   [[nodiscard]] bool works(std::string_view sensor) const;
   /// Works, and nothing of it is missing on this kernel.
@@ -72,7 +74,7 @@ class Probes {
   Status configure(alibi_config config);
 
   /// One element per CPU. Errors: Io.
-  Result<std::vector<alibi_counters>> read_counters() const;
+  Result<std::vector<alibi_counters>> read_counters() const { return read_counters(counters_fd_); }
   static Result<std::vector<alibi_counters>> read_counters(int map_fd);
 
   /// How often the kernel skipped a program because it was active already on
@@ -81,9 +83,9 @@ class Probes {
 
   /// Reports, through the rings, every process / every socket descriptor /
   /// every flow that became old enough. Errors: Unsupported, Io.
-  Status walk_tasks();
-  Status walk_files();
-  Status sweep_flows();
+  Status walk_tasks() { return read_iterator("al_it_task"); }
+  Status walk_files() { return read_iterator("al_it_files"); }
+  Status sweep_flows() { return read_iterator("al_it_sockets"); }
 
   /// Takes every pin away, so that nothing stays attached after this object.
   void unpin();
@@ -113,6 +115,7 @@ class Probes {
   BootNs valid_from_;
   int process_ring_fd_ = -1;  ///< borrowed from the objects, or ours when resumed
   int network_ring_fd_ = -1;
+  int packet_ring_fd_ = -1;  ///< also where no packet program was attached
   int counters_fd_ = -1;
   int config_fd_ = -1;
   int conversations_fd_ = -1;

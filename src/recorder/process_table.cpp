@@ -4,6 +4,16 @@
 
 namespace alibi::recorder {
 
+void Process::set_args(std::vector<std::string> list) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    bytes += list[i].size() + 1;
+    if (bytes > kArgsBytes) list.resize(i);
+  }
+  args = std::make_shared<const std::vector<std::string>>(std::move(list));
+  card = nullptr;
+}
+
 Process& ProcessTable::add(event::ProcessKey key) {
   auto [at, is_new] = processes_.try_emplace(key);
   if (is_new) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -18,6 +19,7 @@
 
 #include "base/clock.hpp"
 #include "event/record.hpp"
+#include "packet/capture_reader.hpp"
 
 namespace alibi::recorder {
 
@@ -37,6 +39,11 @@ struct Process {
   bool has_record_after_end = false;
   std::uint64_t ended_batch = ~0ULL;  ///< Translation::batch that has its exit; ~0: of an earlier recorder
   bool is_kernel_thread = false;
+  std::shared_ptr<const std::vector<std::string>> args;  ///< shared with children; at most kArgsBytes
+  std::shared_ptr<const packet::ProcessInfo> card;  ///< for the packet log; null: to be made (again)
+
+  static constexpr std::size_t kArgsBytes = 1024;
+  void set_args(std::vector<std::string> list);
 };
 
 class ProcessTable {

@@ -95,6 +95,7 @@ void ProcessTranslator::inherit(Process& child, const Process* parent) {
   if (child.exe.empty()) child.exe = parent->exe;
   child.container = parent->container;
   child.net_ns = parent->net_ns;
+  child.args = parent->args;
   if (parent->is_tracked) shared_.processes.track(child);
 }
 

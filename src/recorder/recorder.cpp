@@ -33,12 +33,25 @@ using event::Record;
 constexpr std::uint64_t kOpenAfterNs = 1'000'000'000;
 constexpr std::uint64_t kUpdateAfterNs = 300'000'000'000;
 constexpr std::uint64_t kWakeBytes = 256 << 10;
+constexpr std::uint32_t kLeastRingBytes = 4096;
 
 std::string read_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string id;
   std::getline(file, id);
   return id;
+}
+
+alibi_config kernel_settings(const Options& options, std::uint64_t open_after_ns) {
+  alibi_config config{};
+  config.wake_bytes = kWakeBytes;
+  config.open_after_ns = open_after_ns;
+  config.update_after_ns = kUpdateAfterNs;
+  config.recorder_tgid = static_cast<__u32>(::getpid());
+  config.wire_version = ALIBI_WIRE_VERSION;
+  config.packet_payload_bytes = options.packets.payload_bytes;
+  if (options.packets.is_on) config.packet_ring_bytes = options.packet_ring_bytes;
+  return config;
 }
 
 /// Pins belong to a directory, not to its name: (device, inode) of it.
@@ -72,10 +85,22 @@ struct Recording {
   std::unique_ptr<Pipeline> pipeline;
   std::string boot_id;
   bool is_same_boot = false;
+  event::Extra packet_recovery;
 
   Status open(const Options& options, Pipeline::Scope scope, bool is_pinned);
   void tell_start(const Options& options);
 };
+
+Status open_packet_stores(const Options& options, Pipeline::Stores& stores) {
+  auto packets = store::PacketWriter::open(store::Layout{options.directory}, options.limits);
+  if (!packets) return std::unexpected(packets.error());
+  stores.packets = std::move(*packets);
+  if (options.packets.copy_to.empty()) return {};
+  auto capture = store::PacketCapture::create(options.packets.copy_to);
+  if (!capture) return std::unexpected(capture.error());
+  stores.capture = std::move(*capture);
+  return {};
+}
 
 Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pinned) {
   if (auto ok = check_privileges(); !ok) return ok;
@@ -83,6 +108,10 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   auto log = store::LogWriter::open(options.directory, boot_id, options.limits);
   if (!log) return std::unexpected(log.error());
   is_same_boot = (*log)->recovered().boot_id == boot_id;
+  Pipeline::Stores stores;
+  stores.log = std::move(*log);
+  if (options.packets.is_on)
+    if (auto ok = open_packet_stores(options, stores); !ok) return ok;
   auto wall_clock = WallClock::open(clocks);
   if (!wall_clock) return std::unexpected(wall_clock.error());
   clock.emplace(std::move(*wall_clock));
@@ -90,17 +119,20 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   Probes::Settings settings;
   settings.process_ring_bytes = options.process_ring_bytes;
   settings.network_ring_bytes = options.network_ring_bytes;
+  settings.packet_ring_bytes = options.packet_ring_bytes;
   settings.disabled_sensors = options.disabled_sensors;
+  if (!options.packets.is_on) {
+    settings.packet_ring_bytes = kLeastRingBytes;
+    settings.disabled_sensors.emplace_back("packet");
+  }
   if (is_pinned) settings.pin_directory = pin_directory_of(options.directory);
   auto loaded = Probes::load(settings);
   if (!loaded) return std::unexpected(loaded.error());
   probes = std::move(*loaded);
-  const alibi_config config{
-      kWakeBytes,        kOpenAfterNs, kUpdateAfterNs, 0, static_cast<__u32>(::getpid()),
-      ALIBI_WIRE_VERSION};
-  if (auto ok = probes->configure(config); !ok) return ok;
+  if (auto ok = probes->configure(kernel_settings(options, kOpenAfterNs)); !ok) return ok;
 
-  auto made = Pipeline::make(options, scope, *probes, *clock, std::move(*log));
+  if (stores.packets) packet_recovery = stores.packets->recovery_note();
+  auto made = Pipeline::make(options, scope, *probes, *clock, std::move(stores));
   if (!made) return std::unexpected(made.error());
   pipeline = std::move(*made);
   return {};
@@ -114,6 +146,13 @@ void Recording::tell_start(const Options& options) {
       {"version", ALIBI_VERSION}, {"pid", std::to_string(::getpid())}, {"boot", boot_id}};
   if (!options.config_sha256.empty()) start.extra.emplace_back("config", options.config_sha256);
   pipeline->add_record(std::move(start));
+  if (!packet_recovery.empty()) {
+    Record torn;
+    torn.kind = Kind::Recovery;
+    torn.result = "packets";
+    torn.extra = packet_recovery;
+    pipeline->add_record(std::move(torn));
+  }
   Record clock_record;
   clock_record.kind = Kind::Clock;
   clock_record.result = "sample";
@@ -171,6 +210,8 @@ Status record(const Options& options) {
   facts.since = event::to_text(wall_now());
   facts.sensors = all_sensors(*recording.probes, pipeline);
   facts.budget_bytes = options.limits.budget_bytes;
+  facts.packet_budget_bytes = options.limits.packet_budget_bytes;
+  facts.packets = options.packets;
   facts.boot_id = recording.boot_id;
   facts.counts = pipeline.counts();
   (void)write_status(options.directory, facts);
@@ -213,7 +254,7 @@ Result<bool> detach(const std::filesystem::path& directory) {
 Result<std::vector<SensorState>> probe_sensors() {
   if (auto ok = check_privileges(); !ok) return std::unexpected(ok.error());
   Probes::Settings settings;
-  settings.process_ring_bytes = settings.network_ring_bytes = 1U << 20;
+  settings.process_ring_bytes = settings.network_ring_bytes = settings.packet_ring_bytes = 1U << 20;
   auto probes = Probes::load(settings);
   if (!probes) return std::unexpected(probes.error());
   return (*probes)->sensors();
@@ -339,9 +380,7 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   const double seconds = static_cast<double>(boot_now().ns - begin.ns) / 1e9;
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // connections that are closing
   // What is open still is told as it stands.
-  const alibi_config all_now{
-      kWakeBytes, 0, kUpdateAfterNs, 0, static_cast<__u32>(::getpid()), ALIBI_WIRE_VERSION};
-  (void)recording.probes->configure(all_now);
+  (void)recording.probes->configure(kernel_settings(options, 0));
   const Status done = pipeline.stop(stop_record("command_ended", pipeline.counts()));
   if (!done) return std::unexpected(done.error());
   const Pipeline::Counts counts = pipeline.counts();
@@ -349,6 +388,7 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   summary.lost = counts.lost + counts.log.refused;
   summary.processes = counts.processes;
   summary.flows = counts.flows;
+  summary.packets = counts.packets.packets;
   summary.seconds = seconds;
   if (has_failed) return fail_errno(exec_error, fmt::format("cannot run {}", command[0]));
   return summary;

@@ -16,11 +16,22 @@
 
 namespace alibi::recorder {
 
+/// Which packets are kept, and how much of each.
+struct PacketOptions {
+  bool is_on = true;
+  std::uint32_t payload_bytes = 0;  ///< kept of each packet behind its headers; kWhole: all
+  std::filesystem::path copy_to;    ///< of `run`: a capture file besides; empty: none
+  std::uint64_t rate_bytes = 0;     ///< a second, in the log; beyond it only what matters most. 0: no limit
+
+  static constexpr std::uint32_t kWhole = 65'535;
+};
+
 struct Options {
   std::filesystem::path directory = "/var/lib/alibi";
   store::Limits limits;
   std::uint32_t process_ring_bytes = 8U << 20;  ///< power of two, at least 4096
   std::uint32_t network_ring_bytes = 8U << 20;  ///< power of two, at least 4096
+  std::uint32_t packet_ring_bytes = 16U << 20;  ///< power of two, at least 4096
   std::uint32_t perf_pages = 512;               ///< per CPU, power of two, 4 KiB each
   bool keep_attached =
       true;  ///< pin programs and rings so that a restart loses nothing (record only)
@@ -28,6 +39,7 @@ struct Options {
   bool record_modules = true;  ///< library mappings
   bool record_dns = true;
   bool record_failed_exec = true;
+  PacketOptions packets;
   std::string config_sha256;  ///< of the configuration as read, written into recorder_start
   std::vector<std::string> disabled_sensors;  ///< by name, for tests and for kernels that misbehave
 };
@@ -47,6 +59,7 @@ struct RunSummary {
   std::uint64_t lost = 0;
   std::uint64_t processes = 0;
   std::uint64_t flows = 0;
+  std::uint64_t packets = 0;
   double seconds = 0;
 };
 

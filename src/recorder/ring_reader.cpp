@@ -64,20 +64,34 @@ std::span<const std::byte> RingReader::bytes_at(std::uint64_t position, std::siz
 std::size_t RingReader::read(std::uint64_t limit,
                              const std::function<void(std::span<const std::byte>)>& visit) {
   std::size_t count = 0;
+  read_while(
+      limit,
+      [&count](std::span<const std::byte>) {
+        ++count;
+        return true;
+      },
+      visit);
+  return count;
+}
+
+bool RingReader::read_while(std::uint64_t limit,
+                            const std::function<bool(std::span<const std::byte>)>& is_due,
+                            const std::function<void(std::span<const std::byte>)>& visit) {
   while (cursor_ < limit) {
     // The 8 bytes of a header never cross the end: records are 8-byte aligned.
     const auto* header =
         reinterpret_cast<const std::uint32_t*>(ring_ + (cursor_ & (ring_bytes_ - 1)));
     const std::uint32_t length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
-    if (length & BPF_RINGBUF_BUSY_BIT) break;
+    if (length & BPF_RINGBUF_BUSY_BIT) return true;
     const std::uint32_t size = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
     if (!(length & BPF_RINGBUF_DISCARD_BIT)) {
-      visit(bytes_at(cursor_ + kHeaderBytes, size));
-      ++count;
+      const auto bytes = bytes_at(cursor_ + kHeaderBytes, size);
+      if (!is_due(bytes)) return true;
+      visit(bytes);
     }
     cursor_ += round_up_8(size + kHeaderBytes);
   }
-  return count;
+  return false;
 }
 
 void RingReader::release(std::uint64_t position) {

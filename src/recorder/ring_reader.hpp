@@ -41,11 +41,19 @@ class RingReader {
   std::size_t read(std::uint64_t limit,
                    const std::function<void(std::span<const std::byte>)>& visit);
 
+  /// The same, up to the first record for which `is_due` is false. True when
+  /// there was one, or one that is still being written: more has to wait.
+  bool read_while(std::uint64_t limit,
+                  const std::function<bool(std::span<const std::byte>)>& is_due,
+                  const std::function<void(std::span<const std::byte>)>& visit);
+
   /// Gives everything before `position` back to the kernel.
   void release(std::uint64_t position);
 
   /// Bytes not yet released.
   [[nodiscard]] std::uint64_t pending_bytes() const { return producer() - released_.load(); }
+  /// Some of that was read.
+  [[nodiscard]] bool has_unreleased() const { return cursor_ != released_.load(); }
 
  private:
   RingReader() = default;

@@ -11,6 +11,20 @@
 
 namespace alibi::recorder {
 
+namespace {
+
+nlohmann::ordered_json packets_json(const StatusFacts& facts) {
+  nlohmann::ordered_json packets = {{"recording", facts.packets.is_on},
+                                    {"payload_bytes", facts.packets.payload_bytes},
+                                    {"packets", facts.counts.packets.packets},
+                                    {"refused", facts.counts.packets.refused},
+                                    {"budget", facts.packet_budget_bytes}};
+  if (!facts.counts.packets.fault.empty()) packets["fault"] = facts.counts.packets.fault;
+  return packets;
+}
+
+}  // namespace
+
 Status write_status(const std::filesystem::path& directory, const StatusFacts& facts) {
   using nlohmann::ordered_json;
   ordered_json sensors = ordered_json::array();
@@ -35,6 +49,7 @@ Status write_status(const std::filesystem::path& directory, const StatusFacts& f
        {{"bytes", facts.counts.log.disk_bytes},
         {"budget", facts.budget_bytes},
         {"fault", facts.counts.log.fault}}},
+      {"packets", packets_json(facts)},
       {"segments", facts.counts.log.segments},
       {"processes", facts.counts.living},
       {"skipped_by_kernel", facts.counts.skipped_by_kernel},

@@ -17,6 +17,8 @@ struct StatusFacts {
   std::vector<SensorState> sensors;
   Pipeline::Counts counts;
   std::uint64_t budget_bytes = 0;
+  PacketOptions packets;
+  std::uint64_t packet_budget_bytes = 0;
   std::string boot_id;
 };
 

@@ -28,14 +28,20 @@ event::Record Translation::make(event::Kind kind, BootNs boot, Process* process)
   return record;
 }
 
+event::Source source_of(alibi_ring ring, const alibi_header& header) {
+  constexpr char kLetters[ALIBI_RINGS] = {'p', 'n', 'k'};
+  return {kLetters[ring], header.cpu, header.seq};
+}
+
 event::Record Translation::make(event::Kind kind, const alibi_header& header, alibi_ring ring,
                                 Process* process) {
   event::Record record = make(kind, BootNs{header.boot_ns}, process);
-  record.source = {ring == ALIBI_RING_PROCESS ? 'p' : 'n', header.cpu, header.seq};
+  record.source = source_of(ring, header);
   return record;
 }
 
 void Translation::emit(event::Record&& record, Process* process) {
+  if (process && !record.args.empty()) process->set_args(record.args);
   if (tracked_only && !(process && process->is_tracked)) return;
   emit_in_scope(std::move(record), process);
 }

@@ -13,6 +13,7 @@
 #include "recorder/process_table.hpp"
 #include "recorder/recorder.hpp"
 #include "recorder/socket_book.hpp"
+#include "recorder/source_marks.hpp"
 #include "recorder/user_names.hpp"
 #include "recorder/wall_clock.hpp"
 #include "recorder/wire_view.hpp"
@@ -33,6 +34,9 @@ struct Translation {
   std::uint32_t track_children_of = 0;  ///< with tracked_only: the process that forks the command
   std::vector<std::uint32_t> pids_in_scope;  ///< with tracked_only: ancestors of the command
   bool can_see_users = true;                 ///< the sensor socket_use works
+  bool reads_streams = false;                ///< the sensor packet works
+  std::vector<std::pair<event::IpAddress, std::string>> fresh_names;  ///< for the packet log
+  SourceMarks written;  ///< what the log has already, after a restart
   std::vector<event::Record> out;
 
   Translation(const Options& the_options, WallClock& the_clock);
@@ -64,6 +68,9 @@ inline void add(event::Record& record, std::string_view key, std::uint64_t value
 /// The kernel records that were folded into this one, and when each was made
 /// (extra src_folded: p1:42@BOOT_NS,...).
 [[nodiscard]] std::vector<std::pair<event::Source, BootNs>> folded_sources(const event::Record& record);
+
+/// Where a kernel record came from, as `src=` tells it.
+[[nodiscard]] event::Source source_of(alibi_ring ring, const alibi_header& header);
 
 /// "ECONNREFUSED" for 111; the number where it has no name.
 [[nodiscard]] std::string errno_name(int error);

@@ -1,5 +1,6 @@
 #include "recorder/wire_view.hpp"
 
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -48,6 +49,12 @@ std::optional<DnsView> view_dns(std::span<const std::byte> bytes) {
   return DnsView{fixed, {reinterpret_cast<const std::uint8_t*>(fixed + 1), fixed->captured_bytes}};
 }
 
+std::optional<PacketView> view_packet(std::span<const std::byte> bytes) {
+  const auto* fixed = view_as<alibi_packet>(bytes);
+  if (!fixed || bytes.size() - sizeof(*fixed) < fixed->captured_bytes) return std::nullopt;
+  return PacketView{fixed, bytes.subspan(sizeof(*fixed), fixed->captured_bytes)};
+}
+
 std::vector<std::string> split_args(std::string_view args) {
   std::vector<std::string> list;
   while (!args.empty()) {
@@ -71,6 +78,21 @@ std::string join_path(std::string_view leaf_first) {
 std::string_view text_of(std::span<const __u8> chars) {
   const auto* begin = reinterpret_cast<const char*>(chars.data());
   return {begin, static_cast<std::size_t>(std::find(begin, begin + chars.size(), '\0') - begin)};
+}
+
+std::string flow_id(std::uint64_t cookie, std::uint32_t net_ns) {
+  return fmt::format("{:x}@{}", cookie, net_ns);
+}
+
+std::string protocol_name(std::uint16_t family, std::uint32_t protocol) {
+  if (family == AF_PACKET) return "packet";
+  switch (protocol) {
+    case IPPROTO_TCP: return "tcp";
+    case IPPROTO_UDP: return "udp";
+    case IPPROTO_ICMP: return "icmp";
+    case IPPROTO_ICMPV6: return "icmp6";
+    default: return std::to_string(protocol);
+  }
 }
 
 event::ProcessKey key_of(const alibi_process_key& key) {

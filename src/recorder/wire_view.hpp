@@ -46,12 +46,23 @@ struct DnsView {
 };
 [[nodiscard]] std::optional<DnsView> view_dns(std::span<const std::byte> bytes);
 
+struct PacketView {
+  const alibi_packet* fixed;
+  std::span<const std::byte> bytes;  ///< of the packet, what was captured
+};
+[[nodiscard]] std::optional<PacketView> view_packet(std::span<const std::byte> bytes);
+
 /// "passwd\0etc\0" -> "/etc/passwd"; nothing -> "/".
 [[nodiscard]] std::string join_path(std::string_view leaf_first);
 /// NUL-terminated strings to a list; a cut last one is kept.
 [[nodiscard]] std::vector<std::string> split_args(std::string_view args);
 /// A fixed character array up to its NUL.
 [[nodiscard]] std::string_view text_of(std::span<const __u8> chars);
+
+/// "3f2a@4026531840": cookie in hexadecimal, network namespace.
+[[nodiscard]] std::string flow_id(std::uint64_t cookie, std::uint32_t net_ns);
+/// "tcp", "udp", "icmp", "icmp6", "packet", or the IANA number.
+[[nodiscard]] std::string protocol_name(std::uint16_t family, std::uint32_t protocol);
 
 [[nodiscard]] event::ProcessKey key_of(const alibi_process_key& key);
 [[nodiscard]] event::IpAddress address_of(std::uint16_t family, const __u8 (&bytes)[16]);

@@ -20,6 +20,7 @@ struct Layout {
   [[nodiscard]] std::filesystem::path lock() const { return directory / "lock"; }
   [[nodiscard]] std::filesystem::path reserve() const { return directory / "reserve"; }
   [[nodiscard]] std::filesystem::path events() const { return directory / "events"; }
+  [[nodiscard]] std::filesystem::path packets() const { return directory / "packets"; }
   [[nodiscard]] std::filesystem::path quarantine() const { return directory / "quarantine"; }
 
   /// Being written, or waiting to be packed.
@@ -30,6 +31,9 @@ struct Layout {
   [[nodiscard]] std::filesystem::path packed(std::uint64_t first_seq) const;
   /// Filters over a packed segment.
   [[nodiscard]] std::filesystem::path index(std::uint64_t first_seq) const;
+  /// Packets, being written or waiting to be packed; and packed.
+  [[nodiscard]] std::filesystem::path pcapng(std::uint64_t first_packet) const;
+  [[nodiscard]] std::filesystem::path pcapng_packed(std::uint64_t first_packet) const;
 };
 
 struct SegmentFiles {
@@ -42,5 +46,15 @@ struct SegmentFiles {
 
 /// All segments, oldest first. Names that are none of ours are passed over.
 [[nodiscard]] Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout);
+
+struct PacketFiles {
+  std::uint64_t first_packet = 0;
+  bool has_plain = false;
+  bool has_packed = false;
+  std::uint64_t bytes = 0;
+};
+
+/// The same for packets; nothing where the log has none.
+[[nodiscard]] Result<std::vector<PacketFiles>> list_packet_files(Disk& disk, const Layout& layout);
 
 }  // namespace alibi::store

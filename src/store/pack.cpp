@@ -104,7 +104,7 @@ class SegmentPacker {
     if (auto done = finish_frames(); !done) return std::unexpected(done.error());
     if (auto done = verify(temporary); !done) return std::unexpected(done.error());
     if (is_at_end_) return PackResult{};  // what follows stands in the next segment
-    auto torn = move_torn_tail(disk_, layout_, first_seq_, csv_bytes_);
+    auto torn = move_torn_tail(disk_, layout_, layout_.csv(first_seq_), csv_bytes_);
     if (!torn) return std::unexpected(torn.error());
     return PackResult{PackEnd::Done, std::move(*torn)};
   }

@@ -10,6 +10,7 @@
 #include <condition_variable>
 
 #include "store/pack.hpp"
+#include "store/packet_pack.hpp"
 
 namespace alibi::store {
 namespace {
@@ -98,6 +99,10 @@ void Packer::run(std::stop_token stop) {
 
 void Packer::work(const std::stop_token& stop) {
   if (const auto segments = list_segments(disk_, layout_)) pack_all(*segments, stop);
+  if (auto packed = pack_packet_files(disk_, layout_, stop); packed)
+    has_told_packets_ = false;
+  else if (!std::exchange(has_told_packets_, true))
+    note({event::Kind::Fault, "pack_failed", {{"error", packed.error().message}}});
   if (!stop.stop_requested()) keep_budget();
   measure();
 }
@@ -142,12 +147,19 @@ void Packer::pack_one(const SegmentFiles& segment, std::uint64_t before_seq,
 
 void Packer::keep_budget() {
   if (planned_ && approved_.exchange(false)) {
-    (void)delete_segments(disk_, layout_, planned_->segments);
+    if (planned_->is_of_packets)
+      (void)delete_packet_files(disk_, layout_, planned_->segments);
+    else
+      (void)delete_segments(disk_, layout_, planned_->segments);
     planned_.reset();
   }
   const auto segments = list_segments(disk_, layout_);
   if (planned_ || !segments) return;
   auto plan = plan_retention(disk_, layout_, *segments, limits_, wall_now());
+  if (plan.segments.empty()) {
+    if (const auto files = list_packet_files(disk_, layout_))
+      plan = plan_packet_retention(*files, limits_);
+  }
   if (plan.segments.empty()) return;
   note({event::Kind::Retention, plan.rule, plan.to_extra()});
   planned_ = std::move(plan);

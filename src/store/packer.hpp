@@ -72,6 +72,7 @@ class Packer {
   std::atomic<std::uint64_t> segments_ = 0;
 
   std::optional<Retention> planned_;  ///< packer thread only
+  bool has_told_packets_ = false;     ///< that packing them fails
   std::set<std::uint64_t> reported_;  ///< segments whose trouble was noted already
   std::jthread thread_;
 };

@@ -16,9 +16,10 @@ struct TornTail {
   std::filesystem::path kept_in;  ///< empty when there was nothing
 };
 
-/// Copies what follows `end` in the segment's .csv to quarantine/ (durable),
-/// then cuts it off. Errors: Io; the segment is then as it was.
+/// Copies what follows `end` in a segment's file to quarantine/ (durable), then
+/// cuts it off. Errors: Io; the file is then as it was.
 [[nodiscard]] Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout,
-                                              std::uint64_t first_seq, std::uint64_t end);
+                                              const std::filesystem::path& path,
+                                              std::uint64_t end);
 
 }  // namespace alibi::store

@@ -63,7 +63,7 @@ class Recoverer {
       if (is_this_boot) visit_(record);
     });
     if (!survey) return std::unexpected(survey.error());
-    const auto torn = move_torn_tail(disk_, layout_, first_seq, survey->good_bytes);
+    const auto torn = move_torn_tail(disk_, layout_, layout_.csv(first_seq), survey->good_bytes);
     if (!torn) return std::unexpected(torn.error());
     Recovered& found = result_.found;
     found.torn_bytes += torn->bytes;

@@ -22,6 +22,13 @@ bool is_older_than(Disk& disk, const Layout& layout, const SegmentFiles& segment
 }  // namespace
 
 event::Extra Retention::to_extra() const {
+  if (is_of_packets)
+    return {{"files", std::to_string(segments.size())},
+            {"packets", std::to_string(records)},
+            {"bytes", std::to_string(bytes)},
+            {"rule", rule},
+            {"first_packet", std::to_string(segments.front())},
+            {"last_packet", std::to_string(last_seq)}};
   return {{"segments", std::to_string(segments.size())},
           {"records", std::to_string(records)},
           {"bytes", std::to_string(bytes)},

@@ -1,0 +1,80 @@
+#pragma once
+// Kernel records of the packet ring to packets for the log, with their process,
+// and to records about the requests found in them.
+//
+// A packet is translated a moment after it passed (packet_feed.hpp): what later
+// packets and flow records say of its socket is then known. Thread: drain.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "packet/inspector.hpp"
+#include "recorder/loss_ledger.hpp"
+#include "recorder/packet_owners.hpp"
+#include "recorder/packet_streams.hpp"
+#include "recorder/translation.hpp"
+#include "store/packet_batch.hpp"
+
+namespace alibi::recorder {
+
+class PacketTranslator {
+ public:
+  PacketTranslator(Translation& shared, PacketOwners& owners);
+
+  /// One record of the packet ring. False: its kind or length is not known.
+  bool translate(std::span<const std::byte> bytes);
+
+  /// What was translated since the last call.
+  store::PacketBatch take();
+  [[nodiscard]] std::size_t waiting() const { return batch_.packets.size(); }
+
+  /// Tells the packets that the budget cut since the last call; once a second.
+  void tell_cuts(LossLedger& losses, BootNs now);
+
+  [[nodiscard]] std::uint64_t packets() const { return packets_; }
+  [[nodiscard]] std::uint64_t streams_dropped() const { return inspector_->streams_dropped(); }
+
+ private:
+  struct Seen;  // one packet, while it is translated
+
+  void note_gap(const alibi_header& header);
+  void find_owner(Seen& seen);
+  void note_beginning(const Seen& seen);
+  [[nodiscard]] bool is_in_scope(const Seen& seen) const;
+  void inspect(const Seen& seen);
+  void on_finding(const Seen& seen, const packet::Finding& finding);
+  void on_given_up(const packet::Finding& finding);
+  void tell(event::Record record, const StreamKey& key, const Stream& stream,
+            const Attribution& owner, bool is_out);
+  [[nodiscard]] bool is_within_budget(const Seen& seen, std::size_t bytes);
+  void write(const Seen& seen, std::size_t bytes);
+  std::uint32_t owner_index(Process& process);
+
+  Translation& shared_;
+  PacketOwners& owners_;
+  PacketStreams streams_;
+  std::unique_ptr<packet::Inspector> inspector_;
+  store::PacketBatch batch_;
+  std::set<std::pair<store::PacketDevice, std::string>> known_devices_;
+  std::unordered_map<event::ProcessKey, std::uint32_t> owner_indexes_;  ///< of this batch
+  std::vector<std::uint64_t> next_numbers_;  ///< per CPU; 0: none seen yet
+  std::uint64_t dropped_ = 0;                ///< numbers missing before the next packet
+  std::uint64_t packets_ = 0;
+  std::uint64_t tokens_ = 0;  ///< bytes that the budget still allows
+  BootNs tokens_at_;
+  bool has_head_ = false;     ///< the inspector found something in this packet
+  struct Cut {
+    event::Record flow;  ///< columns of whose packets were cut
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+    BootNs from;
+    BootNs to;
+  };
+  std::unordered_map<std::uint64_t, Cut> cuts_;  ///< by stream id; kOthers: beyond kCutsMax
+};
+
+}  // namespace alibi::recorder
