@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 12;
 constexpr std::size_t kMaxAliases = 16;
+/// Multicast DNS puts a flag into the class of a record (RFC 6762, section 10.2).
+constexpr unsigned kCacheFlush = 0x8000;
 
 std::string type_text(std::uint16_t type) {
   struct Name {
@@ -107,7 +109,7 @@ bool read_record(Walk& walk, DnsRecord& record) {
     return false;
   }
   record.type = type_text(type);
-  if (record_class != ns_c_in) return true;
+  if ((record_class & ~kCacheFlush) != ns_c_in) return true;
   if (type == ns_t_a && size == 4) {
     record.address = event::IpAddress{};
     std::ranges::copy(value, record.address->bytes.begin());

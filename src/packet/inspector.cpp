@@ -62,7 +62,7 @@ class StreamTable : public Inspector {
 
   void add(std::uint64_t stream, bool is_from_source, BootNs time, const Headers& headers,
            const Found& found) override {
-    if (!headers.is_transport_whole || headers.is_fragment) return;
+    if (!headers.is_transport_whole || !headers.is_first_fragment) return;
     if (headers.is_tcp()) add_segment(stream, is_from_source, time, headers, found);
     if (headers.is_udp()) add_datagram(stream, is_from_source, time, headers, found);
   }
@@ -96,7 +96,8 @@ class StreamTable : public Inspector {
                     const Found& found) {
     DatagramSink sink(stream, is_from_source, time, found);
     if (is_dns_port(headers.source_port) || is_dns_port(headers.destination_port)) {
-      (void)tell_dns(headers.payload, headers.payload_bytes, "udp", sink);
+      const std::size_t wire_bytes = headers.payload_bytes + (headers.is_fragment ? 1U : 0U);
+      (void)tell_dns(headers.payload, wire_bytes, "udp", sink);
       return;
     }
     if (!is_quic_initial(headers.payload)) return;

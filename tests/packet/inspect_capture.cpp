@@ -4,7 +4,8 @@
 //   inspect_capture [--bodies] FILE...
 //
 // Each file begins with a line {"file":...} and ends with {"end":...}: empty,
-// or the error that ended it. `frame` counts from 1, as tshark does.
+// or the error that ended it; then how many packets it has and between which
+// ends. `frame` counts from 1, as tshark does.
 
 #include <fmt/format.h>
 
@@ -69,7 +70,18 @@ class Inspection {
       inspector_->end(flow.number, [&](const packet::Finding& finding) { print_finding(finding); });
   }
 
-  [[nodiscard]] std::uint64_t dropped() const { return inspector_->streams_dropped(); }
+  [[nodiscard]] json summary(const std::string& error) const {
+    json flows = json::array();
+    for (const auto& [key, flow] : flows_) {
+      const auto& [protocol, one, other] = key;
+      flows.push_back(fmt::format("{} {} {} {} {}", protocol, to_text(one.first), one.second,
+                                  to_text(other.first), other.second));
+    }
+    return {{"end", error},
+            {"packets", frame_},
+            {"flows", flows},
+            {"dropped", inspector_->streams_dropped()}};
+  }
 
  private:
   void print_finding(const packet::Finding& finding) const {
@@ -94,7 +106,7 @@ void inspect(const std::string& file, bool keep_bodies) {
   Inspection inspection(keep_bodies);
   std::string error;
   auto reader = packet::CaptureReader::open(file);
-  if (!reader) return print({{"end", reader.error().message}, {"dropped", 0}});
+  if (!reader) return print(inspection.summary(reader.error().message));
   for (;;) {
     const auto next = (*reader)->next();
     if (!next) error = next.error().message;
@@ -102,7 +114,7 @@ void inspect(const std::string& file, bool keep_bodies) {
     inspection.add(**next);
   }
   inspection.end();
-  print({{"end", error}, {"dropped", inspection.dropped()}});
+  print(inspection.summary(error));
 }
 
 }  // namespace

@@ -1,0 +1,20 @@
+// HTTP/1 messages, requests and responses, with and without their bodies.
+
+#include "packet/http1.hpp"
+
+#include "pieces.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace alibi::packet;
+  const auto bytes = std::as_bytes(std::span(data, size));
+  (void)recognise_http1(bytes);
+  for (const bool is_request : {true, false}) {
+    for (const bool keep_body : {true, false}) {
+      NoSink sink;
+      Exchange exchange;
+      exchange.ask({"HEAD", "http://host/"});
+      read_in_pieces(*make_http1(is_request, keep_body, exchange, sink), bytes);
+    }
+  }
+  return 0;
+}
