@@ -5,7 +5,7 @@
 namespace alibi::packet {
 namespace {
 
-constexpr std::size_t kStartBytes = 256 << 10;
+constexpr std::size_t kStartBytes = 64 << 10;
 
 }  // namespace
 
