@@ -43,9 +43,9 @@ class Losses {
   }
   void tell_rest() const {
     for (const auto& [interface, packets] : kept_)
-      fmt::print(stderr, "alibi packets: {} more were lost on {}\n",
-                 report::count_text(packets, "packet"),
-                 interface.empty() ? "an interface without a name" : report::printable(interface));
+      fmt::print(stderr, "alibi packets: lost on {} after what is shown: {}\n",
+                 interface.empty() ? "an interface without a name" : report::printable(interface),
+                 report::count_text(packets, "packet"));
   }
 
  private:
@@ -96,9 +96,12 @@ class Packets : public Command {
     if (auto done = check(); !done) return std::unexpected(done.error());
     if (auto done = open(); !done) return std::unexpected(done.error());
     const auto done = is_follow_ ? follow() : scan();
-    auto ended = finish();
-    if (!done) return std::unexpected(done.error());
-    return ended;
+    tell_damage();
+    if (!done) {
+      (void)out_.finish();
+      return std::unexpected(done.error());
+    }
+    return finish();
   }
 
  private:
@@ -241,7 +244,6 @@ class Packets : public Command {
   }
 
   Result<int> finish() {
-    tell_damage();
     losses_.tell_rest();
     if (file_) {
       if (auto done = file_->finish(); !done) return std::unexpected(done.error());

@@ -18,8 +18,9 @@ using Go = PacketLog::Go;
 
 constexpr std::string_view kGrowing = ".pcapng";
 constexpr std::string_view kPacked = ".pcapng.zst";
-/// Packets of several CPUs are out of the order of time by less than this.
-constexpr std::int64_t kDisorderNs = 60'000'000'000;
+/// Packets of several CPUs, and clocks that are slewed, are out of the order of
+/// time by far less than this.
+constexpr std::int64_t kSlackNs = 60'000'000'000;
 
 std::filesystem::path folder_of(const std::filesystem::path& directory) {
   return directory / "packets";
@@ -146,14 +147,14 @@ class SegmentedLog : public PacketLog {
 
   /// Nothing earlier follows, unless somebody set the clock.
   bool is_far_behind(const TimeRange& range, const packet::Packet& packet) {
-    return single_.empty() && packet.time.ns - range.to->ns > kDisorderNs && is_clock_steady();
+    return single_.empty() && packet.time.ns - range.to->ns > kSlackNs && is_clock_steady();
   }
 
   /// Drops the segments that end before `range`. Their names tell numbers, not
   /// times, so that the first packets of some are looked at.
   Status skip_until(const TimeRange& range, std::vector<PacketSegment>& segments) {
     if (!range.from || segments.size() < 2 || !is_clock_steady()) return {};
-    const std::int64_t needed = range.from->ns - kDisorderNs;
+    const std::int64_t needed = range.from->ns - kSlackNs;
     std::size_t low = 0, high = segments.size();  // the last that begins before is at low
     while (high - low > 1) {
       const std::size_t middle = low + (high - low) / 2;

@@ -8,8 +8,6 @@ namespace {
 
 /// Records tell whole microseconds.
 constexpr std::int64_t kToleranceNs = 2'000;
-/// Records of one moment stand this much out of order at most.
-constexpr std::int64_t kDisorderNs = 1'000'000'000;
 constexpr std::size_t kNameBytesMax = 4096;
 
 std::pair<event::Endpoint, event::Endpoint> sorted(event::Endpoint one, event::Endpoint other) {
@@ -30,8 +28,8 @@ Request request_of(const event::Record& record) {
 }  // namespace
 
 bool is_request_kind(event::Kind kind) {
-  static constexpr std::string_view kKinds[] = {"http",  "http_response", "tls",
-                                                "quic",  "dns_query",     "dns_answer"};
+  static constexpr std::string_view kKinds[] = {"http", "http_response", "tls",
+                                                "quic", "dns_query",     "dns_answer"};
   return std::ranges::find(kKinds, to_text(kind)) != std::end(kKinds);
 }
 
@@ -73,8 +71,8 @@ Result<const Request*> Requests::find(const packet::Packet& packet,
 
 /// As many as are kept at a time; the next call goes on where these end.
 Status Requests::load_from(WallNs time) {
-  forget_before({time.ns - kDisorderNs});
-  const WallNs from{std::max(loaded_until_.ns, time.ns) - kDisorderNs};
+  forget_before({time.ns - store::kDisorderNs});
+  const WallNs from{std::max(loaded_until_.ns, time.ns) - store::kDisorderNs};
   WallNs last = from;
   bool is_all = true;
   const auto done = events_->scan({.from = from, .to = range_.to}, store::Order::OldestFirst,
@@ -86,7 +84,8 @@ Status Requests::load_from(WallNs time) {
                                     return store::LogReader::Go::Stop;
                                   });
   // Always forward, also where all those records are of one moment.
-  loaded_until_ = {is_all ? INT64_MAX : std::max(last.ns - kDisorderNs, time.ns + kDisorderNs)};
+  loaded_until_ = {is_all ? INT64_MAX
+                          : std::max(last.ns - store::kDisorderNs, time.ns + store::kDisorderNs)};
   return done;
 }
 

@@ -3,8 +3,8 @@
 // records http, http_response, tls, quic, dns_query and dns_answer of the event
 // log with packets, by addresses and time.
 //
-// Thread: one. Memory: at most kRequestsMax records at a time, read forward as
-// the packets advance.
+// Thread: one. Memory: at most kRequestsMax records, read forward as the packets
+// advance; where more come within seconds, some packets are told without theirs.
 
 #include <cstdint>
 #include <map>
@@ -29,7 +29,7 @@ struct Request {
 
 class Requests {
  public:
-  static constexpr std::size_t kRequestsMax = 50'000;
+  static constexpr std::size_t kRequestsMax = 200'000;
 
   /// `events` may be null: then nothing is known. It must live as long.
   Requests(store::LogReader* events, TimeRange range) : events_(events), range_(range) {}
