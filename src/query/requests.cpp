@@ -18,7 +18,7 @@ std::pair<event::Endpoint, event::Endpoint> sorted(event::Endpoint one, event::E
 Request request_of(const event::Record& record) {
   Request request{
       .kind = record.kind, .name = record.name.substr(0, kNameBytesMax), .result = record.result};
-  const bool is_dns = std::string_view(to_text(record.kind)).starts_with("dns");
+  const bool is_dns = record.kind == event::Kind::DnsQuery || record.kind == event::Kind::DnsAnswer;
   request.verb = record.find_extra(is_dns ? "type" : "method");
   if (const auto answers = record.find_extra("answers"); !answers.empty())
     request.result += (request.result.empty() ? "" : " ") + std::string(answers);
@@ -28,9 +28,15 @@ Request request_of(const event::Record& record) {
 }  // namespace
 
 bool is_request_kind(event::Kind kind) {
-  static constexpr std::string_view kKinds[] = {"http", "http_response", "tls",
-                                                "quic", "dns_query",     "dns_answer"};
-  return std::ranges::find(kKinds, to_text(kind)) != std::end(kKinds);
+  switch (kind) {
+    case event::Kind::Http:
+    case event::Kind::HttpResponse:
+    case event::Kind::Tls:
+    case event::Kind::Quic:
+    case event::Kind::DnsQuery:
+    case event::Kind::DnsAnswer: return true;
+    default: return false;
+  }
 }
 
 void Requests::add(const event::Record& record) {

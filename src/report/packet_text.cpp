@@ -105,21 +105,19 @@ std::string who_text(const query::LoggedPacket& logged) {
                                identity.empty() ? std::to_string(process.pid) : identity));
 }
 
+std::string request_head(const query::Request& request) {
+  switch (request.kind) {
+    case event::Kind::Http: return request.verb;
+    case event::Kind::HttpResponse: return "HTTP " + request.result;
+    case event::Kind::Tls: return "TLS";
+    case event::Kind::Quic: return "QUIC";
+    default: return "DNS " + request.verb;
+  }
+}
+
 std::string request_text(const query::Request& request) {
-  const std::string_view kind = to_text(request.kind);
-  std::string head;
-  if (kind == "http")
-    head = request.verb;
-  else if (kind == "http_response")
-    head = "HTTP " + request.result;
-  else if (kind == "tls")
-    head = "TLS";
-  else if (kind == "quic")
-    head = "QUIC";
-  else
-    head = "DNS " + request.verb;
-  std::string text = head + " " + request.name;
-  if (kind == "dns_answer") text += " = " + request.result;
+  std::string text = request_head(request) + " " + request.name;
+  if (request.kind == event::Kind::DnsAnswer) text += " = " + request.result;
   return printable(text);
 }
 
