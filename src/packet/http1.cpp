@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include "packet/dns_finding.hpp"
 
@@ -22,6 +23,14 @@ std::string_view text(std::span<const std::byte> bytes) {
 Http1Start compare(std::string_view bytes, std::string_view word, Http1Start whole) {
   if (bytes.starts_with(word)) return whole;
   return word.starts_with(bytes) ? Http1Start::NeedsMore : Http1Start::No;
+}
+
+/// Every method that http-parser knows, with the space behind it.
+std::vector<std::string> method_words() {
+  std::vector<std::string> words;
+  for (unsigned method = HTTP_DELETE; method <= HTTP_SOURCE; ++method)
+    words.push_back(std::string(::http_method_str(static_cast<http_method>(method))) + " ");
+  return words;
 }
 
 class Http1Message : public HeadParser {
@@ -232,12 +241,12 @@ class Http1Message : public HeadParser {
 }  // namespace
 
 Http1Start recognise_http1(std::span<const std::byte> bytes) {
+  static const std::vector<std::string> methods = method_words();
   std::string_view start = text(bytes.first(std::min(bytes.size(), kMethodBytesMax + 4)));
   start.remove_prefix(std::min(start.find_first_not_of("\r\n"), start.size()));
   Http1Start best = compare(start, "HTTP/", Http1Start::Response);
-  for (unsigned method = HTTP_DELETE; method <= HTTP_SOURCE; ++method) {
+  for (const std::string& word : methods) {
     if (best == Http1Start::Request || best == Http1Start::Response) return best;
-    const std::string word = std::string(::http_method_str(static_cast<http_method>(method))) + " ";
     best = std::max(best, compare(start, word, Http1Start::Request));
   }
   return best;
