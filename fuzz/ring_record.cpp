@@ -1,4 +1,4 @@
-// Records of both kernel rings: any bytes are translated or refused.
+// Records of all kernel rings: any bytes are translated or refused.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "event/csv.hpp"
 #include "recorder/network_translator.hpp"
+#include "recorder/packet_translator.hpp"
 #include "recorder/process_translator.hpp"
 
 namespace {
@@ -20,7 +21,9 @@ struct Fixture {
   recorder::Options options;
   std::optional<recorder::Translation> shared;
   std::optional<recorder::ProcessTranslator> processes;
+  std::optional<recorder::PacketOwners> owners;
   std::optional<recorder::NetworkTranslator> network;
+  std::optional<recorder::PacketTranslator> packets;
 
   Fixture() {
     auto opened = recorder::WallClock::open(clocks);
@@ -28,7 +31,10 @@ struct Fixture {
     clock.emplace(std::move(*opened));
     shared.emplace(options, *clock);
     processes.emplace(*shared, nullptr);
-    network.emplace(*shared);
+    shared->reads_streams = true;
+    owners.emplace(*shared);
+    network.emplace(*shared, &*owners);
+    packets.emplace(*shared, *owners, nullptr);
   }
 };
 
@@ -42,6 +48,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = std::as_bytes(std::span(aligned)).first(size);
   (void)fixture.processes->translate(bytes);
   (void)fixture.network->translate(bytes);
+  if (const auto packet = recorder::view_packet(bytes)) fixture.owners->note(*packet->fixed);
+  (void)fixture.packets->translate(bytes);
+  (void)fixture.packets->take();
   for (const auto& record : fixture.shared->out) {
     std::string line;
     event::append_csv(line, record);

@@ -193,6 +193,9 @@ const Key kKeys[] = {
        return (!text.empty() || read_text(text, n)) && read_packets(o.packets, text);
      },
      [](const Options& o) { return toml_text(packets_text(o.packets)); }},
+    {"packets.filter", "a filter expression of pcap-filter(7), such as \"tcp port 25\"",
+     [](Options& o, const toml::node& n) { return read_text(o.packets.payload_filter, n); },
+     [](const Options& o) { return toml_text(o.packets.payload_filter); }},
     {"packets.budget", "a size, such as \"2GiB\"; \"0\" for no limit",
      [](Options& o, const toml::node& n) {
        return read_size(o.limits.packet_budget_bytes, n, 0, 1ULL << 60);
@@ -208,6 +211,7 @@ const Key kKeys[] = {
        return read_size(o.packets.rate_bytes, n, 0, 1ULL << 40);
      },
      [](const Options& o) { return toml_text(size_text(o.packets.rate_bytes)); }},
+    ALIBI_FLAG_KEY("packets.unowned", packets.has_unowned),
     ALIBI_FLAG_KEY("record.images", hash_images),
     ALIBI_FLAG_KEY("record.modules", record_modules),
     ALIBI_FLAG_KEY("record.dns", record_dns),

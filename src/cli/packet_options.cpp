@@ -36,11 +36,15 @@ void PacketArguments::declare(CLI::App& app) {
   app.add_option("--packets", packets,
                  "What to keep of packets: headers, off, all, or so many bytes of payload [headers]")
       ->type_name("WHAT");
+  app.add_option("--packet-filter", filter,
+                 "Keep payload only of packets that match this pcap-filter(7) expression")
+      ->type_name("EXPR");
 }
 
 Status PacketArguments::apply(PacketOptions& options) const {
   if (!packets.empty() && !read_packets(options, packets))
     return fail(Errc::Usage, fmt::format("--packets must be {}, not '{}'", kPacketsForm, packets));
+  if (!filter.empty()) options.payload_filter = filter;
   return {};
 }
 

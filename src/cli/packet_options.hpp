@@ -20,9 +20,10 @@ inline constexpr const char* kPacketsForm = "\"headers\", \"off\", \"all\" or a 
 bool read_packets(recorder::PacketOptions& options, std::string_view text);
 [[nodiscard]] std::string packets_text(const recorder::PacketOptions& options);
 
-/// --packets, for the commands that record.
+/// --packets and --packet-filter for the commands that record.
 struct PacketArguments {
   std::string packets;
+  std::string filter;
   void declare(CLI::App& app);
   /// Errors: Usage.
   Status apply(recorder::PacketOptions& options) const;

@@ -23,6 +23,8 @@ class Record : public Command {
                  "Detach what a stopped service left attached in the kernel, and exit");
     directory_.declare(app);
     packets_.declare(app);
+    app.add_flag("--unowned", is_unowned_,
+                 "Keep also packets that no socket owns: unsolicited, forwarded, not IP");
   }
 
   Result<int> run() override {
@@ -30,6 +32,7 @@ class Record : public Command {
     if (!options) return std::unexpected(options.error());
     if (directory_.is_given()) options->directory = std::filesystem::absolute(directory_.value());
     if (auto done = packets_.apply(options->packets); !done) return std::unexpected(done.error());
+    options->packets.has_unowned |= is_unowned_;
     if (is_print_) {
       Output out;
       out.write(print_configuration(*options));
@@ -56,6 +59,7 @@ class Record : public Command {
   bool is_detach_ = false;
   DirectoryOption directory_;
   PacketArguments packets_;
+  bool is_unowned_ = false;
 };
 
 }  // namespace

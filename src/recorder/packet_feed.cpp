@@ -13,18 +13,16 @@ constexpr std::uint64_t kChunkBytes = 1U << 20;
 
 Result<std::unique_ptr<PacketFeed>> PacketFeed::open(int map_fd, std::uint32_t ring_bytes) {
   auto feed = std::unique_ptr<PacketFeed>(new PacketFeed);
-  for (auto* reader : {&feed->ring_, &feed->ahead_}) {
-    auto opened = RingReader::open(map_fd);
-    if (!opened) return std::unexpected(opened.error());
-    *reader = std::move(*opened);
-  }
+  auto opened = RingReader::open(map_fd);
+  if (!opened) return std::unexpected(opened.error());
+  feed->ring_ = std::move(*opened);
   feed->ring_bytes_ = ring_bytes;
   return feed;
 }
 
 bool PacketFeed::read(std::uint64_t limit, BootNs now, bool is_last, PacketOwners& owners,
                       const std::function<void(std::span<const std::byte>)>& visit) {
-  ahead_->read(limit, [&](std::span<const std::byte> bytes) {
+  ring_->read_ahead(limit, [&](std::span<const std::byte> bytes) {
     if (const auto packet = view_packet(bytes)) owners.note(*packet->fixed);
   });
   const bool is_pressed = limit - ring_->cursor() > ring_bytes_ / 4;

@@ -39,7 +39,6 @@ class PacketFeed {
   PacketFeed() = default;
 
   std::unique_ptr<RingReader> ring_;
-  std::unique_ptr<RingReader> ahead_;
   std::uint32_t ring_bytes_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "recorder/packet_translator.hpp"
 
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -49,8 +50,12 @@ struct PacketTranslator::Seen {
   [[nodiscard]] std::uint8_t flags() const { return headers.is_tcp() ? headers.tcp_flags : 0; }
 };
 
-PacketTranslator::PacketTranslator(Translation& shared, PacketOwners& owners)
-    : shared_(shared), owners_(owners), inspector_(packet::Inspector::make({})) {}
+PacketTranslator::PacketTranslator(Translation& shared, PacketOwners& owners,
+                                   std::unique_ptr<packet::Filter> payload_filter)
+    : shared_(shared),
+      owners_(owners),
+      payload_filter_(std::move(payload_filter)),
+      inspector_(packet::Inspector::make({})) {}
 
 // Numbers are taken by the kernel per CPU. A program that interrupts another
 // has the later number and the earlier place.
@@ -75,15 +80,12 @@ bool PacketTranslator::translate(std::span<const std::byte> bytes) {
   const std::uint8_t flags = seen.flags();
   if ((flags & packet::kSyn) && !(flags & packet::kAck) && !stream.is_new) streams_.begin_anew(stream);
   find_owner(seen);
+  if (unowned_) unowned_->note_owned(seen.is_out(), seen.bytes, seen.boot());
   if (stream.is_new) note_beginning(seen);
   stream.is_new = false;
   if (!is_in_scope(seen)) return true;
   inspect(seen);
-  // Behind the headers, so that no payload reaches the disk unless asked for.
-  std::size_t payload = shared_.options.packets.payload_bytes;
-  if (is_icmp_error(headers)) payload = std::max(payload, kIcmpErrorBytes);
-  const std::size_t keep =
-      seen.bytes.size() - headers.payload.size() + std::min(payload, headers.payload.size());
+  const std::size_t keep = bytes_to_keep(seen);
   if (is_within_budget(seen, keep)) write(seen, keep);
   ++stream.packets[seen.is_out()];
   return true;
@@ -125,6 +127,21 @@ void PacketTranslator::note_beginning(const Seen& seen) {
 
 bool PacketTranslator::is_in_scope(const Seen& seen) const {
   return !shared_.tracked_only || (seen.process && seen.process->is_tracked);
+}
+
+// What stands behind the headers reaches the disk only when asked for.
+std::size_t PacketTranslator::bytes_to_keep(const Seen& seen) {
+  std::size_t payload = shared_.options.packets.payload_bytes;
+  if (payload != 0 && payload_filter_) {
+    packet::Packet packet;
+    packet.original_bytes = seen.fixed.wire_bytes;
+    packet.bytes = seen.bytes;
+    const auto matches = payload_filter_->matches(packet);
+    if (!matches || !*matches) payload = 0;
+  }
+  if (is_icmp_error(seen.headers)) payload = std::max(payload, kIcmpErrorBytes);
+  const std::size_t captured = seen.headers.payload.size();
+  return seen.bytes.size() - captured + std::min(payload, captured);
 }
 
 void PacketTranslator::inspect(const Seen& seen) {
@@ -271,6 +288,46 @@ void PacketTranslator::write(const Seen& seen, std::size_t bytes) {
   entry.dropped = std::exchange(dropped_, 0);
   batch_.bytes.insert(batch_.bytes.end(), seen.bytes.begin(),
                       seen.bytes.begin() + static_cast<std::ptrdiff_t>(bytes));
+  batch_.packets.push_back(std::move(entry));
+  ++packets_;
+}
+
+void PacketTranslator::drain_unowned(BootNs now, bool is_last) {
+  if (!unowned_) return;
+  unowned_->drain(now, is_last,
+                  [this](const UnownedPackets::Packet& packet) { write_unowned(packet); });
+}
+
+// What is not IP keeps the addresses of its link, and all of its first bytes:
+// it has no payload that anybody would miss or mind.
+void PacketTranslator::write_unowned(const UnownedPackets::Packet& packet) {
+  const store::PacketDevice device{unowned_->net_ns(), packet.ifindex};
+  std::array<char, IF_NAMESIZE> name{};
+  if (::if_indextoname(packet.ifindex, name.data()) &&
+      known_devices_.emplace(device, name.data()).second)
+    batch_.device_names.emplace_back(device, name.data());
+  store::PacketBatch::Entry entry;
+  entry.time = shared_.clock.at(packet.boot);
+  entry.device = device;
+  entry.direction = packet.is_out ? packet::Direction::Out : packet::Direction::In;
+  entry.via = "no_socket";
+  entry.offset = static_cast<std::uint32_t>(batch_.bytes.size());
+  entry.original_bytes = packet.wire_bytes;
+  std::size_t keep = packet.bytes.size();
+  if (packet.is_ip) {
+    const auto headers = packet::decode_headers(packet::LinkType::Raw, packet.bytes, packet.wire_bytes);
+    const std::size_t payload = is_icmp_error(headers)
+                                    ? kIcmpErrorBytes
+                                    : shared_.options.packets.payload_bytes;
+    keep = keep - headers.payload.size() + std::min(payload, headers.payload.size());
+  } else {
+    entry.link = packet::LinkType::LinuxSll;
+    entry.original_bytes += static_cast<std::uint32_t>(packet.sll.size());
+    batch_.bytes.insert(batch_.bytes.end(), packet.sll.begin(), packet.sll.end());
+  }
+  batch_.bytes.insert(batch_.bytes.end(), packet.bytes.begin(),
+                      packet.bytes.begin() + static_cast<std::ptrdiff_t>(keep));
+  entry.bytes = static_cast<std::uint32_t>(batch_.bytes.size()) - entry.offset;
   batch_.packets.push_back(std::move(entry));
   ++packets_;
 }

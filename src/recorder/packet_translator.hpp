@@ -12,21 +12,32 @@
 #include <span>
 #include <vector>
 
+#include "packet/filter.hpp"
 #include "packet/inspector.hpp"
 #include "recorder/loss_ledger.hpp"
 #include "recorder/packet_owners.hpp"
 #include "recorder/packet_streams.hpp"
 #include "recorder/translation.hpp"
+#include "recorder/unowned_packets.hpp"
 #include "store/packet_batch.hpp"
 
 namespace alibi::recorder {
 
 class PacketTranslator {
  public:
-  PacketTranslator(Translation& shared, PacketOwners& owners);
+  /// `payload_filter`: null keeps the payload of all, as far as asked for.
+  PacketTranslator(Translation& shared, PacketOwners& owners,
+                   std::unique_ptr<packet::Filter> payload_filter);
 
   /// One record of the packet ring. False: its kind or length is not known.
   bool translate(std::span<const std::byte> bytes);
+
+  /// From now on also what no socket owns.
+  void add_unowned(std::unique_ptr<UnownedPackets> unowned) { unowned_ = std::move(unowned); }
+  /// To be called when the packet ring is read up to now, less its lag.
+  void drain_unowned(BootNs now, bool is_last);
+  /// Packets of these that were lost.
+  [[nodiscard]] std::uint64_t unowned_lost() { return unowned_ ? unowned_->lost() : 0; }
 
   /// What was translated since the last call.
   store::PacketBatch take();
@@ -46,18 +57,22 @@ class PacketTranslator {
   void note_beginning(const Seen& seen);
   [[nodiscard]] bool is_in_scope(const Seen& seen) const;
   void inspect(const Seen& seen);
+  [[nodiscard]] std::size_t bytes_to_keep(const Seen& seen);
   void on_finding(const Seen& seen, const packet::Finding& finding);
   void on_given_up(const packet::Finding& finding);
   void tell(event::Record record, const StreamKey& key, const Stream& stream,
             const Attribution& owner, bool is_out);
   [[nodiscard]] bool is_within_budget(const Seen& seen, std::size_t bytes);
   void write(const Seen& seen, std::size_t bytes);
+  void write_unowned(const UnownedPackets::Packet& packet);
   std::uint32_t owner_index(Process& process);
 
   Translation& shared_;
   PacketOwners& owners_;
   PacketStreams streams_;
+  std::unique_ptr<packet::Filter> payload_filter_;
   std::unique_ptr<packet::Inspector> inspector_;
+  std::unique_ptr<UnownedPackets> unowned_;  ///< null: not asked for
   store::PacketBatch batch_;
   std::set<std::pair<store::PacketDevice, std::string>> known_devices_;
   std::unordered_map<event::ProcessKey, std::uint32_t> owner_indexes_;  ///< of this batch

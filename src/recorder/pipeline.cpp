@@ -43,7 +43,7 @@ Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallCloc
       process_translator_(shared_, inspector_ ? &*inspector_ : nullptr),
       owners_(shared_),
       network_translator_(shared_, &owners_),
-      packet_translator_(shared_, owners_),
+      packet_translator_(shared_, owners_, std::move(stores.payload_filter)),
       conversations_(probes.conversations_fd(), {}),
       queue_(kQueueRecords) {
   shared_.tracked_only = scope == Scope::TrackedOnly;
@@ -99,6 +99,12 @@ void Pipeline::open_side_sensors() {
   } else {
     note("module", "perf PERF_RECORD_MMAP2",
          perf.error().code == Errc::Unsupported ? "unsupported" : "failed", perf.error().message);
+  }
+  if (options_.packets.has_unowned && packet_feed_ && scope_ == Scope::Machine) {
+    auto unowned = UnownedPackets::open();
+    note("unowned_packet", "AF_PACKET", unowned ? "ok" : "failed",
+         unowned ? "" : unowned.error().message);
+    if (unowned) packet_translator_.add_unowned(std::move(*unowned));
   }
   if (is_disabled("ptrace")) {
     note("ptrace", "netlink cn_proc", "disabled", "switched off by the configuration");
@@ -241,6 +247,7 @@ void Pipeline::drain_once() {
       is_more = !is_empty;
       if (is_empty) {
         drained_ = now;
+        packet_translator_.drain_unowned(now, is_stopping_);
         if (now.ns > start_.ns + kWrittenKeptNs)
           shared_.written.clear();  // all that waited in the rings at the start has been read
       }
@@ -455,6 +462,7 @@ void Pipeline::observe_losses(BootNs now) {
   if (inspector_) losses_.observe("image_queue_full", "image", inspector_->overflows(), now);
   losses_.observe("not_understood", "record", unknown_records_, now);
   losses_.observe("request_streams_full", "stream", packet_translator_.streams_dropped(), now);
+  losses_.observe("packet_ring_full", "unowned", packet_translator_.unowned_lost(), now);
   packet_translator_.tell_cuts(losses_, now);
   {
     const std::lock_guard lock(totals_mutex_);

@@ -44,6 +44,7 @@ class Pipeline {
     std::unique_ptr<store::LogWriter> log;
     std::unique_ptr<store::PacketWriter> packets;
     std::unique_ptr<store::PacketCapture> capture;
+    std::unique_ptr<packet::Filter> payload_filter;
   };
 
   /// Everything but the threads. `clock` and `probes` outlive it.

@@ -95,6 +95,11 @@ Status open_packet_stores(const Options& options, Pipeline::Stores& stores) {
   auto packets = store::PacketWriter::open(store::Layout{options.directory}, options.limits);
   if (!packets) return std::unexpected(packets.error());
   stores.packets = std::move(*packets);
+  if (!options.packets.payload_filter.empty()) {
+    auto filter = packet::Filter::compile(options.packets.payload_filter);
+    if (!filter) return std::unexpected(filter.error());
+    stores.payload_filter = std::move(*filter);
+  }
   if (options.packets.copy_to.empty()) return {};
   auto capture = store::PacketCapture::create(options.packets.copy_to);
   if (!capture) return std::unexpected(capture.error());

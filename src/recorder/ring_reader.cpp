@@ -41,6 +41,7 @@ Result<std::unique_ptr<RingReader>> RingReader::open(int map_fd) {
   reader->ring_ = reader->producer_page_ + reader->page_bytes_;
   reader->cursor_ = load_position(reader->consumer_page_);
   reader->released_ = reader->cursor_;
+  reader->ahead_ = reader->cursor_;
   return reader;
 }
 
@@ -64,8 +65,8 @@ std::span<const std::byte> RingReader::bytes_at(std::uint64_t position, std::siz
 std::size_t RingReader::read(std::uint64_t limit,
                              const std::function<void(std::span<const std::byte>)>& visit) {
   std::size_t count = 0;
-  read_while(
-      limit,
+  walk(
+      cursor_, limit,
       [&count](std::span<const std::byte>) {
         ++count;
         return true;
@@ -77,19 +78,30 @@ std::size_t RingReader::read(std::uint64_t limit,
 bool RingReader::read_while(std::uint64_t limit,
                             const std::function<bool(std::span<const std::byte>)>& is_due,
                             const std::function<void(std::span<const std::byte>)>& visit) {
-  while (cursor_ < limit) {
+  return walk(cursor_, limit, is_due, visit);
+}
+
+void RingReader::read_ahead(std::uint64_t limit,
+                            const std::function<void(std::span<const std::byte>)>& visit) {
+  walk(ahead_, limit, [](std::span<const std::byte>) { return true; }, visit);
+}
+
+bool RingReader::walk(std::uint64_t& cursor, std::uint64_t limit,
+                      const std::function<bool(std::span<const std::byte>)>& is_due,
+                      const std::function<void(std::span<const std::byte>)>& visit) {
+  while (cursor < limit) {
     // The 8 bytes of a header never cross the end: records are 8-byte aligned.
     const auto* header =
-        reinterpret_cast<const std::uint32_t*>(ring_ + (cursor_ & (ring_bytes_ - 1)));
+        reinterpret_cast<const std::uint32_t*>(ring_ + (cursor & (ring_bytes_ - 1)));
     const std::uint32_t length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
     if (length & BPF_RINGBUF_BUSY_BIT) return true;
     const std::uint32_t size = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
     if (!(length & BPF_RINGBUF_DISCARD_BIT)) {
-      const auto bytes = bytes_at(cursor_ + kHeaderBytes, size);
+      const auto bytes = bytes_at(cursor + kHeaderBytes, size);
       if (!is_due(bytes)) return true;
       visit(bytes);
     }
-    cursor_ += round_up_8(size + kHeaderBytes);
+    cursor += round_up_8(size + kHeaderBytes);
   }
   return false;
 }

@@ -47,6 +47,10 @@ class RingReader {
                   const std::function<bool(std::span<const std::byte>)>& is_due,
                   const std::function<void(std::span<const std::byte>)>& visit);
 
+  /// Hands on what read() will hand on later, each record once.
+  void read_ahead(std::uint64_t limit,
+                  const std::function<void(std::span<const std::byte>)>& visit);
+
   /// Gives everything before `position` back to the kernel.
   void release(std::uint64_t position);
 
@@ -57,6 +61,9 @@ class RingReader {
 
  private:
   RingReader() = default;
+  bool walk(std::uint64_t& cursor, std::uint64_t limit,
+            const std::function<bool(std::span<const std::byte>)>& is_due,
+            const std::function<void(std::span<const std::byte>)>& visit);
   [[nodiscard]] std::span<const std::byte> bytes_at(std::uint64_t position, std::size_t size);
 
   std::byte* consumer_page_ = nullptr;
@@ -65,6 +72,7 @@ class RingReader {
   std::size_t ring_bytes_ = 0;
   std::size_t page_bytes_ = 0;
   std::uint64_t cursor_ = 0;
+  std::uint64_t ahead_ = 0;  ///< of read_ahead()
   std::atomic<std::uint64_t> released_ = 0;
   std::vector<std::byte> crossing_;
 };

@@ -34,7 +34,12 @@ Ink ink_of(const Record& record) {
     case Kind::Socket:
     case Kind::SocketUse:
     case Kind::DnsQuery:
-    case Kind::DnsAnswer: return Ink::Accent;
+    case Kind::DnsAnswer:
+    case Kind::Http:
+    case Kind::HttpResponse:
+    case Kind::Tls:
+    case Kind::TlsCertificate:
+    case Kind::Quic: return Ink::Accent;
     default: return Ink::Dim;
   }
 }
@@ -93,6 +98,17 @@ std::string name_text(const Record& record) {
   return out;
 }
 
+/// "POST http://board.test/ from http://page.test/ → 192.0.2.7:80".
+std::string request_text(const Record& record) {
+  std::string out = printable(record.find_extra("method"));
+  add(out, printable(record.name));
+  if (const auto page = record.find_extra("referer"); !page.empty())
+    add(out, "from " + printable(page));
+  add(out, printable(record.result));
+  add(out, ends_text(record));
+  return out;
+}
+
 std::string exit_text(const Record& record) {
   std::string out = "exit " + printable(record.result);
   if (const auto count = record.find_extra("records"); !count.empty())
@@ -130,6 +146,10 @@ std::string summary_of(const Record& record) {
     case Kind::Listen: return flow_text(record);
     case Kind::DnsQuery:
     case Kind::DnsAnswer: return name_text(record);
+    case Kind::Http:
+    case Kind::HttpResponse:
+    case Kind::Tls:
+    case Kind::Quic: return request_text(record);
     case Kind::Image: return image_text(record);
     case Kind::Loss:
       return fmt::format("{} LOST: {}", printable(record.find_extra("count")),

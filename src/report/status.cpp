@@ -62,6 +62,21 @@ std::string disk_text(const RecorderStatus& status, const Style& style) {
   return text;
 }
 
+std::string packets_text(const RecorderStatus& status, const Style& style) {
+  if (!status.packets) return "not recorded";
+  const PacketStatus& packets = *status.packets;
+  constexpr std::uint64_t kWhole = 65'535;
+  std::string text = std::to_string(packets.packets);
+  text += packets.payload_bytes == 0        ? ", headers only"
+          : packets.payload_bytes >= kWhole ? ", whole"
+                                            : fmt::format(", {} of payload",
+                                                          bytes_text(packets.payload_bytes));
+  if (packets.budget != 0) text += fmt::format(", up to {}", bytes_text(packets.budget));
+  if (!packets.fault.empty())
+    text += ", " + style.paint(Ink::Bad, "refused: " + printable(packets.fault));
+  return text;
+}
+
 std::string sensor_lines(const RecorderStatus& status, const Style& style) {
   std::size_t widest = 0;
   for (const SensorLine& sensor : status.sensors)
@@ -96,6 +111,11 @@ Result<RecorderStatus> parse_status(std::string_view text) {
                         .disk_budget = value_of<std::uint64_t>(disk, "budget", 0),
                         .disk_fault = value_of<std::string>(disk, "fault", ""),
                         .original = json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+  if (const Json packets = object_of(json, "packets"); value_of(packets, "recording", false))
+    status.packets = {.packets = value_of<std::uint64_t>(packets, "packets", 0),
+                      .payload_bytes = value_of<std::uint64_t>(packets, "payload_bytes", 0),
+                      .budget = value_of<std::uint64_t>(packets, "budget", 0),
+                      .fault = value_of<std::string>(packets, "fault", "")};
   const Json reasons = object_of(lost, "by_reason");
   for (const auto& [reason, count] : reasons.items()) {
     if (count.is_number_unsigned()) status.lost_by_reason[reason] = count.get<std::uint64_t>();
@@ -135,6 +155,7 @@ std::string to_text(const RecorderStatus& status, const std::string& directory,
   }
   out += fmt::format("\n\n  records  {}\n  lost     {}\n  disk     {}\n", status.records,
                      losses_text(status, style), disk_text(status, style));
+  if (status.is_recording) out += fmt::format("  packets  {}\n", packets_text(status, style));
   if (status.sensors.empty()) return out;
   out += fmt::format("\n{}\n", status.is_recording ? "Sensors:" : "Sensors this kernel offers:");
   return out + sensor_lines(status, style);

@@ -21,6 +21,14 @@ struct SensorLine {
   std::string detail;
 };
 
+/// Of the packet log.
+struct PacketStatus {
+  std::uint64_t packets = 0;  ///< written by this recorder
+  std::uint64_t payload_bytes = 0;  ///< kept of each at most; 0: headers only
+  std::uint64_t budget = 0;
+  std::string fault;
+};
+
 struct RecorderStatus {
   bool is_recording = false;
   std::string since;  ///< RFC 3339, empty: not recording
@@ -33,6 +41,7 @@ struct RecorderStatus {
   std::uint64_t disk_bytes = 0;
   std::uint64_t disk_budget = 0;
   std::string disk_fault;  ///< what the disk is refusing now
+  std::optional<PacketStatus> packets;  ///< empty: packets are not recorded
   std::optional<std::uint64_t> heartbeat_boot_ns;
   std::string original;  ///< the state file, printed as it is by --json
 };
