@@ -50,6 +50,9 @@ class Connection::Side : public StreamSink, public FindingSink {
   }
 
   [[nodiscard]] bool is_given_up() const { return is_given_up_; }
+  [[nodiscard]] bool is_idle() const {
+    return is_given_up_ || (!parser_ && carry_.empty() && stream.waiting_bytes() == 0);
+  }
   [[nodiscard]] std::size_t kept_bytes() const {
     return stream.waiting_bytes() + carry_.size() + (parser_ ? parser_->kept_bytes() : 0);
   }
@@ -153,9 +156,8 @@ bool Connection::is_succeeded_by(BootNs time, const Headers& headers, bool is_fr
 }
 
 bool Connection::is_finished() const {
-  return std::ranges::all_of(sides_, [this](const auto& one) {
-    return one->is_given_up() || ((one->has_fin || is_reset_) && one->kept_bytes() == 0);
-  });
+  return exchange_.next() == nullptr &&
+         std::ranges::all_of(sides_, [](const auto& one) { return one->is_idle(); });
 }
 
 std::size_t Connection::kept_bytes() const {

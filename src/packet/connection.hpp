@@ -36,7 +36,7 @@ class Connection {
   /// Whether this packet begins another connection of the same name: ports are
   /// used again, and the caller's name may be made of them.
   [[nodiscard]] bool is_succeeded_by(BootNs time, const Headers& headers, bool is_from_source) const;
-  /// Nothing is left that could be told.
+  /// Forgetting it loses nothing: all is told, or nothing has begun.
   [[nodiscard]] bool is_finished() const;
   /// Bytes of the peers that wait here.
   [[nodiscard]] std::size_t kept_bytes() const;

@@ -101,11 +101,18 @@ class StreamTable : public Inspector {
       return;
     }
     if (!is_quic_initial(headers.payload)) return;
+    // What only looks like QUIC takes nobody's place.
+    if (!by_name_.contains(stream)) {
+      auto flow = std::make_unique<QuicFlow>();
+      flow->add(headers.payload, sink);
+      if (flow->is_empty()) return;
+      entry_of(stream, found).quic = std::move(flow);
+    } else if (const auto& known = by_name_[stream]->quic) {
+      known->add(headers.payload, sink);
+    }
     Entry& entry = entry_of(stream, found);
-    if (!entry.quic) entry.quic = std::make_unique<QuicFlow>();
     entry.time = time;
     entry.is_from_source = is_from_source;
-    entry.quic->add(headers.payload, sink);
     keep_bounds(entry, found);
   }
 

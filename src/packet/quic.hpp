@@ -26,6 +26,8 @@ class QuicFlow {
   void add(std::span<const std::byte> datagram, FindingSink& sink);
   /// Tells what is half there.
   void end(FindingSink& sink);
+  /// Nothing could be opened so far.
+  [[nodiscard]] bool is_empty() const { return attempts_.empty(); }
   [[nodiscard]] std::size_t kept_bytes() const;
 
  private:

@@ -106,13 +106,31 @@ TEST(Inspector, TheStreamSilentLongestGivesWayAndIsCounted) {
   EXPECT_EQ(cut, (std::vector<std::uint64_t>{0, 1}));
 }
 
-TEST(Inspector, WhatIsOverIsNoLoss) {
+TEST(Inspector, ConnectionsThatSaidNothingAreNoLoss) {
   const auto inspector = Inspector::make({});
   Headers headers;
   headers.protocol = 6;
   headers.is_transport_whole = true;
-  headers.tcp_flags = kSyn | kRst;
+  headers.tcp_flags = kSyn;
   for (std::uint64_t stream = 0; stream < Inspector::kStreamsMax + 2; ++stream)
+    inspector->add(stream, true, {1}, headers, [](const Finding&) {});
+  EXPECT_EQ(inspector->streams_dropped(), 0U);
+}
+
+TEST(Inspector, WhatOnlyLooksLikeQuicTakesNobodysPlace) {
+  const auto inspector = Inspector::make({});
+  Headers headers;
+  headers.protocol = 6;
+  headers.is_transport_whole = true;
+  const std::string_view half = "GET /half HTTP/1.1\r\nHost: h";
+  headers.payload = std::as_bytes(std::span(half));
+  headers.payload_bytes = static_cast<std::uint32_t>(half.size());
+  inspector->add(0, true, {1}, headers, [](const Finding&) {});
+  headers.protocol = 17;
+  std::string fake("\xc3\0\0\0\x01\x08", 6);
+  fake += std::string(8, 'd') + std::string("\0\0\x44\0", 4) + std::string(1024, 'x');
+  headers.payload = std::as_bytes(std::span(fake));
+  for (std::uint64_t stream = 1; stream < Inspector::kStreamsMax + 2; ++stream)
     inspector->add(stream, true, {1}, headers, [](const Finding&) {});
   EXPECT_EQ(inspector->streams_dropped(), 0U);
 }
