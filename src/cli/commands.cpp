@@ -48,6 +48,10 @@ constexpr Entry kCommands[] = {
      "  alibi packets --from 14:05 --to 14:10 -w out.pcapng\n"
      "  alibi packets --read router.pcap.gz --json 'host 192.0.2.7'\n",
      make_packets},
+    {"match", "a capture taken elsewhere: which process here sent each flow, or why none",
+     "  alibi match router.pcap\n"
+     "  alibi match --dir out/c --json isp.pcapng.zst\n",
+     make_match},
     {"import", "logs of other systems, as records that who, show, tree and match read",
      "  alibi import --dir out/c Sysmon.evtx Security.evtx\n"
      "  alibi import --dir out/c events.jsonl.gz\n",

@@ -91,7 +91,7 @@ void Loader::note_recording(Boot& boot, const Record& record) {
   }
   const bool goes_on = record.kind == Kind::RecorderStart && record.result != "fresh";
   if (record.kind == Kind::RecorderStart) {
-    boot.is_partial |= record.result == "imported" || !record.find_extra("command").empty();
+    boot.is_partial |= record.result == "imported" || record.find_extra("scope") == "command";
     if (!boot.recorded.empty() && goes_on) boot.is_recording = true;
   }
   if (!boot.is_recording) boot.recorded.push_back({now_ns, now_ns});

@@ -116,7 +116,9 @@ FlowAnswer answer_of(Flow flow, const Lives& lives) {
   return answer;
 }
 
-Status join_processes(store::LogReader& reader, WhoAnswer& answer, std::vector<Flow> flows) {
+}  // namespace
+
+Result<std::vector<FlowAnswer>> describe(store::LogReader& reader, std::vector<Flow> flows) {
   Lives lives(reader);
   std::vector<Lives::Wanted> wanted;
   for (const Flow& flow : flows) {
@@ -124,19 +126,25 @@ Status join_processes(store::LogReader& reader, WhoAnswer& answer, std::vector<F
     for (const Holder& holder : flow.holders)
       wanted.push_back(wanted_of(flow, holder.key));
   }
-  if (auto done = lives.load(wanted); !done) return done;
+  if (auto done = lives.load(wanted); !done) return std::unexpected(done.error());
   std::vector<Process*> processes;
+  std::vector<FlowAnswer> answers;
+  answers.reserve(flows.size());
   for (Flow& flow : flows)
-    answer.flows.push_back(answer_of(std::move(flow), lives));
-  for (FlowAnswer& one : answer.flows) {
+    answers.push_back(answer_of(std::move(flow), lives));
+  for (FlowAnswer& one : answers) {
     if (one.process) processes.push_back(&*one.process);
     for (Process& ancestor : one.ancestors)
       processes.push_back(&ancestor);
     for (HolderAnswer& holder : one.holders)
       processes.push_back(&holder.process);
   }
-  return lives.fill_images(std::move(processes));
+  if (auto done = lives.fill_images(std::move(processes)); !done)
+    return std::unexpected(done.error());
+  return answers;
 }
+
+namespace {
 
 using Asker = std::pair<std::string, std::optional<event::ProcessKey>>;
 
@@ -204,8 +212,9 @@ Result<WhoAnswer> who(store::LogReader& reader, const WhoQuestion& question) {
       return std::unexpected(done.error());
     return answer;
   }
-  if (auto done = join_processes(reader, answer, std::move(*flows)); !done)
-    return std::unexpected(done.error());
+  auto described = describe(reader, std::move(*flows));
+  if (!described) return std::unexpected(described.error());
+  answer.flows = std::move(*described);
   return answer;
 }
 

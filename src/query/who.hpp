@@ -55,4 +55,8 @@ struct WhoAnswer {
 /// Errors: Usage (neither endpoint nor name), Io, Denied.
 Result<WhoAnswer> who(store::LogReader& reader, const WhoQuestion& question);
 
+/// Joins flows, however they were found, with their processes. One answer for
+/// each, in their order. Errors: Io, Denied.
+Result<std::vector<FlowAnswer>> describe(store::LogReader& reader, std::vector<Flow> flows);
+
 }  // namespace alibi::query

@@ -86,6 +86,7 @@ struct Recording {
   std::string boot_id;
   bool is_same_boot = false;
   event::Extra packet_recovery;
+  bool is_of_command = false;  ///< not of the whole machine
 
   Status open(const Options& options, Pipeline::Scope scope, bool is_pinned);
   void tell_start(const Options& options);
@@ -110,6 +111,7 @@ Status open_packet_stores(const Options& options, Pipeline::Stores& stores) {
 Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pinned) {
   if (auto ok = check_privileges(); !ok) return ok;
   boot_id = read_boot_id();
+  is_of_command = scope == Pipeline::Scope::TrackedOnly;
   auto log = store::LogWriter::open(options.directory, boot_id, options.limits);
   if (!log) return std::unexpected(log.error());
   is_same_boot = (*log)->recovered().boot_id == boot_id;
@@ -149,6 +151,7 @@ void Recording::tell_start(const Options& options) {
   start.result = probes->is_resumed() ? "resumed" : probes->predecessor() ? "upgraded" : "fresh";
   start.extra = {
       {"version", ALIBI_VERSION}, {"pid", std::to_string(::getpid())}, {"boot", boot_id}};
+  if (is_of_command) start.extra.emplace_back("scope", "command");
   if (!options.config_sha256.empty()) start.extra.emplace_back("config", options.config_sha256);
   pipeline->add_record(std::move(start));
   if (!packet_recovery.empty()) {

@@ -2,16 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "report/json_parts.hpp"
+
 namespace alibi::report {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 template <typename T>
 Json value_or_null(const std::optional<T>& value) {
@@ -20,29 +18,6 @@ Json value_or_null(const std::optional<T>& value) {
 
 Json time_or_null(const std::optional<WallNs>& time) {
   return time ? Json(event::to_text(*time)) : Json(nullptr);
-}
-
-Json endpoint_json(const std::optional<event::Endpoint>& endpoint) {
-  if (!endpoint) return {{"addr", nullptr}, {"port", nullptr}};
-  return {{"addr", to_text(endpoint->address)}, {"port", value_or_null(endpoint->port)}};
-}
-
-Json process_json(const query::Process& process) {
-  return {{"id", to_text(process.key)},
-          {"pid", process.key.pid},
-          {"exe", text_or_null(process.exe)},
-          {"args", process.args},
-          {"user", text_or_null(process.user)},
-          {"start", event::to_text(process.start)},
-          {"sha256", text_or_null(process.sha256)},
-          {"package", text_or_null(process.package)}};
-}
-
-Json chain_json(const std::vector<query::Process>& chain) {
-  Json list = Json::array();
-  for (const query::Process& process : chain)
-    list.push_back(process_json(process));
-  return list;
 }
 
 Json flow_json(const query::Flow& flow, const std::string& community_id) {
@@ -142,6 +117,31 @@ void add_extra(RecordJson& json, const event::Record& record) {
 }
 
 }  // namespace
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json endpoint_json(const std::optional<event::Endpoint>& endpoint) {
+  if (!endpoint) return {{"addr", nullptr}, {"port", nullptr}};
+  return {{"addr", to_text(endpoint->address)}, {"port", value_or_null(endpoint->port)}};
+}
+
+Json process_json(const query::Process& process) {
+  return {{"id", to_text(process.key)},
+          {"pid", process.key.pid},
+          {"exe", text_or_null(process.exe)},
+          {"args", process.args},
+          {"user", text_or_null(process.user)},
+          {"start", event::to_text(process.start)},
+          {"sha256", text_or_null(process.sha256)},
+          {"package", text_or_null(process.package)}};
+}
+
+Json chain_json(const std::vector<query::Process>& chain) {
+  Json list = Json::array();
+  for (const query::Process& process : chain)
+    list.push_back(process_json(process));
+  return list;
+}
 
 std::string to_json(const event::Record& record) {
   RecordJson json;
