@@ -50,7 +50,8 @@ constexpr Entry kCommands[] = {
      make_packets},
     {"match", "a capture taken elsewhere: which process here sent each flow, or why none",
      "  alibi match router.pcap\n"
-     "  alibi match --dir out/c --json isp.pcapng.zst\n",
+     "  alibi match --dir out/c --json isp.pcapng.zst\n"
+     "  alibi match -w with_processes.pcapng router.pcap\n",
      make_match},
     {"import", "logs of other systems, as records that who, show, tree and match read",
      "  alibi import --dir out/c Sysmon.evtx Security.evtx\n"

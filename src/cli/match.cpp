@@ -5,10 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "cli/capture_file.hpp"
 #include "cli/command.hpp"
 #include "cli/log_options.hpp"
 #include "cli/output.hpp"
-#include "match/match.hpp"
+#include "match/annotate.hpp"
 #include "report/match_text.hpp"
 
 namespace alibi::cli {
@@ -33,6 +34,9 @@ class Match : public Command {
     app.add_option("capture", captures_, "pcap or pcapng files, plain, .gz or .zst")
         ->type_name("CAPTURE")
         ->required();
+    app.add_option("-w,--write", write_,
+                   "Write the captures again as pcapng, with processes, '-' to a pipe")
+        ->type_name("FILE");
     directory_.declare(app);
     style_.declare(app);
   }
@@ -45,7 +49,9 @@ class Match : public Command {
     if (!answer) return std::unexpected(answer.error());
     DamageWarning(**reader).tell_new();
     tell(*answer);
+    if (auto written = write(files, *answer); !written) return std::unexpected(written.error());
     Output out;
+    if (write_ == "-") return end(*answer, **reader);
     if (style_.is_json) {
       for (const auto& flow : answer->flows)
         out.write(report::to_json(flow) + "\n");
@@ -53,12 +59,31 @@ class Match : public Command {
       out.write(report::to_text(*answer, style_.style()));
     }
     const auto printed = out.finish();
-    if (!printed) return printed;
-    if (!answer->damage.empty()) return static_cast<int>(Errc::Corrupt);
-    return status_after(**reader, answer->flows.empty() ? static_cast<int>(Errc::NotFound) : 0);
+    return printed ? end(*answer, **reader) : printed;
   }
 
  private:
+  static int end(const match::MatchAnswer& answer, const store::LogReader& reader) {
+    if (!answer.damage.empty()) return static_cast<int>(Errc::Corrupt);
+    return status_after(reader, answer.flows.empty() ? static_cast<int>(Errc::NotFound) : 0);
+  }
+
+  Status write(const std::vector<std::filesystem::path>& captures,
+               const match::MatchAnswer& answer) const {
+    if (write_.empty()) return {};
+    for (const auto& capture : captures) {
+      if (capture == "-")
+        return fail(Errc::Usage, "-w reads the capture twice: give it as a file, not as a pipe");
+    }
+    auto file = CaptureFile::create(write_, captures.front());
+    if (!file) return std::unexpected(file.error());
+    const auto done = annotate(captures, answer, [&](const auto& logged, const auto& headers) {
+      return (*file)->write(logged, headers);
+    });
+    return done ? (*file)->finish() : done;
+  }
+
+  std::string write_;
   std::vector<std::string> captures_;
   DirectoryOption directory_;
   StyleOptions style_;

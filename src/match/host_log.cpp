@@ -37,6 +37,12 @@ bool is_host_address(const event::IpAddress& address) {
   return !address.is_unspecified() && !address.is_loopback() && !is_multicast && !is_broadcast;
 }
 
+/// Names of the sensors without which a flow may be missing.
+bool tells_flows(std::string_view sensor) {
+  constexpr std::string_view kSensors[] = {"tcp", "udp", "connect_fail", "socket", "packet_socket"};
+  return std::ranges::find(kSensors, sensor) != std::end(kSensors);
+}
+
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -99,7 +105,8 @@ void Loader::note_recording(Boot& boot, const Record& record) {
   Interval& interval = boot.recorded.back();
   interval.from_ns = std::min(interval.from_ns, now_ns);
   interval.to_ns = std::max(interval.to_ns, now_ns);
-  if (record.kind == Kind::Sensor) boot.sensors[record.name] = record.result == "ok";
+  if (record.kind == Kind::Sensor && tells_flows(record.name))
+    boot.sensors[record.name] = record.result == "ok";
   if (record.kind == Kind::Loss) {
     const std::int64_t offset_ns = now_ns - static_cast<std::int64_t>(record.boot.ns);
     const auto from = number(record.find_extra("from_ns"));

@@ -50,6 +50,8 @@ class Judge {
   bool judge_strongly(const CaptureFlow& flow, Judgement& judgement) const;
   void judge_weakly(const CaptureFlow& flow, Judgement& judgement) const;
   void doubt_translations(std::vector<Judgement>& judgements) const;
+  [[nodiscard]] bool has_source(const CaptureFlow& flow, const Judgement& judgement) const;
+  void add_source(const CaptureFlow& flow, Judgement& judgement) const;
   [[nodiscard]] Candidates::List not_claimed(const CaptureFlow& flow, Candidates::List list) const;
   bool take_fits(const CaptureFlow& flow, const Candidates::List& found, Method method,
                  Judgement& judgement) const;
@@ -291,19 +293,49 @@ void Judge::doubt_translations(std::vector<Judgement>& judgements) const {
     ++seen[{address, facts_.flows[end.flow].host}];
     ++uses[end.flow];
   });
-  std::vector<Judgement*> doubted;
-  each([&](Judgement& judgement, const End& end, const event::IpAddress& address) {
+  const auto is_doubtful = [&](std::size_t i, const End& end) {
+    if (end.method != Method::KeptPort && end.method != Method::Payload) return false;
+    const auto& address = translated_address(facts_.capture[i], facts_.flows[end.flow]);
     const bool is_single = end.method == Method::KeptPort &&
                            seen.at({address, facts_.flows[end.flow].host}) < kTellingFlows;
-    if (is_single || uses.at(end.flow) > 1) doubted.push_back(&judgement);
-  });
-  for (Judgement* judgement : doubted) {
-    for (const End& end : judgement->ends)
-      judgement->candidates.push_back(end.flow);
-    judgement->ends.clear();
-    judgement->verdict = Verdict::Ambiguous;
-    judgement->reason = "it may be a translated flow of the log, but too little agrees";
+    return is_single || uses.at(end.flow) > 1;
+  };
+  for (std::size_t i = 0; i < judgements.size(); ++i) {
+    Judgement& judgement = judgements[i];
+    const auto doubtful =
+        std::ranges::stable_partition(judgement.ends, [&](const End& end) { return !is_doubtful(i, end); });
+    if (doubtful.empty()) continue;
+    for (const End& end : doubtful)
+      judgement.candidates.push_back(end.flow);
+    judgement.ends.erase(doubtful.begin(), doubtful.end());
+    judgement.reason = "it may be a translated flow of the log, but too little agrees";
+    if (judgement.ends.empty()) judgement.verdict = Verdict::Ambiguous;
   }
+}
+
+bool Judge::has_source(const CaptureFlow& flow, const Judgement& judgement) const {
+  return std::ranges::any_of(judgement.ends, [&](const End& end) {
+    const HostFlow& host = facts_.flows[end.flow];
+    return host.local == flow.source || host.remote == flow.destination;
+  });
+}
+
+/// Who answered is known; who began may be behind a translation, in another log
+/// or in another network of the same host.
+void Judge::add_source(const CaptureFlow& flow, Judgement& judgement) const {
+  if (judgement.verdict != Verdict::Ours || has_source(flow, judgement)) return;
+  const auto only_out = [&](Candidates::List list) {
+    std::erase_if(list, [&](std::size_t i) {
+      return facts_.flows[i].remote != flow.destination || facts_.flows[i].local == flow.source;
+    });
+    return list;
+  };
+  Judgement source;
+  if (!take_fits(flow, only_out(candidates_.same_sequence(flow)), Method::Sequence, source) &&
+      !take_fits(flow, only_out(not_claimed(flow, candidates_.kept_port(flow))), Method::KeptPort,
+                 source))
+    return;
+  judgement.ends.insert(judgement.ends.begin(), source.ends.begin(), source.ends.end());
 }
 
 /// A flow that stands in the capture before and behind a translation has the same
@@ -318,16 +350,19 @@ void Judge::join_twins(std::vector<Judgement>& judgements) const {
   };
   for (std::size_t i = 0; i < judgements.size(); ++i) {
     const auto numbers = numbers_of(i);
-    if (numbers && judgements[i].verdict == Verdict::Ours) known.emplace(*numbers, i);
+    if (numbers && has_source(facts_.capture[i], judgements[i])) known.emplace(*numbers, i);
   }
   for (std::size_t i = 0; i < judgements.size(); ++i) {
-    if (!judgements[i].ends.empty()) continue;
+    if (has_source(facts_.capture[i], judgements[i])) continue;
     const auto numbers = numbers_of(i);
     const auto twin = numbers ? known.find(*numbers) : known.end();
     if (twin == known.end()) continue;
-    judgements[i] = judgements[twin->second];
-    for (End& end : judgements[i].ends)
-      end.method = Method::Twin;
+    End end = judgements[twin->second].ends.front();
+    end.method = Method::Twin;
+    judgements[i].verdict = Verdict::Ours;
+    judgements[i].reason.clear();
+    judgements[i].candidates.clear();
+    judgements[i].ends.insert(judgements[i].ends.begin(), end);
   }
 }
 
@@ -336,7 +371,7 @@ void Judge::join_twins(std::vector<Judgement>& judgements) const {
 void Judge::learn_translated(const std::vector<Judgement>& judgements) {
   for (std::size_t i = 0; i < judgements.size(); ++i) {
     for (const End& end : judgements[i].ends) {
-      if (end.method == Method::Addresses) continue;
+      if (end.method == Method::Addresses || end.method == Method::Twin) continue;
       const HostFlow& host = facts_.flows[end.flow];
       translated_.emplace(translated_address(facts_.capture[i], host), host.host);
     }
@@ -354,6 +389,8 @@ Judgements Judge::run() {
   }
   for (const std::size_t i : open)
     judge_weakly(facts_.capture[i], result.flows[i]);
+  for (std::size_t i = 0; i < facts_.capture.size(); ++i)
+    add_source(facts_.capture[i], result.flows[i]);
   doubt_translations(result.flows);
   join_twins(result.flows);
   learn_translated(result.flows);
