@@ -62,6 +62,9 @@ void vote(std::map<std::int64_t, std::uint64_t>& votes, std::int64_t ahead_ns) {
   if (std::abs(ahead_s - zone_s) <= kZoneDoubtS) ++votes[zone_s];
 }
 
+/// Sysmon for Linux sometimes has only the name of the program.
+bool is_path(std::string_view image) { return image.find_first_of("/\\") != std::string_view::npos; }
+
 void tell_exec(Life& life, const Record& exec) {
   if (life.exec_ns && *life.exec_ns <= exec.time.ns) return;
   life.exec_ns = exec.time.ns;
@@ -94,7 +97,7 @@ void HostLog::learn(const Draft& draft) {
     const auto id = identities_.by_guid(who.guid, who.pid, at_ns);
     if (!id) return nullptr;
     Life& life = identities_.life(*id);
-    if (!who.image.empty()) life.image = who.image;
+    if (!who.image.empty() && (is_path(who.image) || !is_path(life.image))) life.image = who.image;
     life.first_ns = std::min(life.first_ns, at_ns);
     return &life;
   };

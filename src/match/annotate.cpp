@@ -10,6 +10,13 @@
 namespace alibi::match {
 namespace {
 
+/// Comments are words; a name with a blank must not make two of one.
+std::string one_word(std::string text) {
+  for (char& c : text)
+    c = static_cast<unsigned char>(c) <= ' ' ? '_' : c;
+  return text;
+}
+
 packet::ProcessInfo info_of(const EndAnswer& end) {
   const query::Process& process = *end.answer.process;
   packet::ProcessInfo info{.pid = process.key.pid,
@@ -19,8 +26,8 @@ packet::ProcessInfo info_of(const EndAnswer& end) {
   info.name = process.exe.substr(process.exe.find_last_of("/\\") + 1);
   if (process.parent) info.parent_pid = process.parent->pid;
   if (process.start.ns > 0) info.start_ns = static_cast<std::uint64_t>(process.start.ns);
-  info.comment = fmt::format("process={} host={} grade={}", to_text(process.key), end.host,
-                             to_text(end.grade));
+  info.comment = fmt::format("process={} host={} grade={}", to_text(process.key),
+                             one_word(end.host), to_text(end.grade));
   return info;
 }
 
@@ -54,10 +61,11 @@ Label Labels::make(const MatchedFlow& flow, bool is_from_source) {
   }
   if (!chosen) return label;
   auto info = info_of(*chosen);
+  label.comment += fmt::format(" host={} grade={}", one_word(chosen->host), to_text(chosen->grade));
   if (owners_.try_emplace(info.pid, info.comment).first->second == info.comment)
     label.info = std::move(info);
   else
-    label.comment += " " + info.comment;
+    label.comment += fmt::format(" process={}", to_text(chosen->answer.process->key));
   return label;
 }
 

@@ -148,7 +148,7 @@ std::string clock_text(const match::ClockAnswer& clock) {
   const char* side = offset.ahead_ns < 0 ? "behind" : "ahead of";
   const std::string size = seconds_text(offset.ahead_ns);
   if (offset.state == Offset::State::One)
-    return fmt::format("{}: {} {} the capture by a single flow, which is not enough", name, size,
+    return fmt::format("{}: {} {} the capture by a single flow, which proves little", name, size,
                        side);
   return fmt::format("{}: {} {} the capture ({} agree within {})", name, size, side,
                      count_text(offset.flows, "flow"), duration_text(offset.spread_ns));
