@@ -33,8 +33,8 @@ std::vector<std::string> find_alterations(const CaptureFlow& seen, const HostFlo
   if (sent.wire) {
     if (differs(out, sent.wire->from_local)) found.emplace_back("payload out");
     if (differs(in, sent.wire->from_remote)) found.emplace_back("payload in");
-    // Routers only ever lower it.
-    if (out.packets > 0 && sent.wire->from_local.packets > 0 &&
+    // Routers only ever lower it; what the log did not keep may have had another.
+    if (out.packets > 0 && sent.wire->from_local.packets >= out.packets &&
         out.most_hops > sent.wire->from_local.most_hops)
       found.emplace_back("hop limit out");
   }
