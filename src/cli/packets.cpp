@@ -125,8 +125,9 @@ class Packets : public Command {
   }
 
   Status open() {
-    auto log = read_.empty() ? query::PacketLog::open(directory_.value())
-                             : query::PacketLog::open_file(read_);
+    auto log = !read_.empty() ? query::PacketLog::open_file(read_)
+               : is_follow_   ? query::PacketLog::open_live(directory_.value())
+                              : query::PacketLog::open(directory_.value());
     if (!log) {
       Error error = log.error();
       if (error.code == Errc::NotFound && read_.empty())

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <string>
 
-#include "event/number.hpp"
 #include "packet/process_lookup.hpp"
+#include "store/disk.hpp"
+#include "store/layout.hpp"
 #include "store/log_reader.hpp"
 
 namespace alibi::query {
@@ -16,26 +16,14 @@ namespace {
 using packet::CaptureReader;
 using Go = PacketLog::Go;
 
-constexpr std::string_view kGrowing = ".pcapng";
-constexpr std::string_view kPacked = ".pcapng.zst";
 /// Packets of several CPUs, and clocks that are slewed, are out of the order of
 /// time by far less than this.
 constexpr std::int64_t kSlackNs = 60'000'000'000;
 
-std::filesystem::path folder_of(const std::filesystem::path& directory) {
-  return directory / "packets";
-}
-
-std::optional<PacketSegment> segment_of(const std::filesystem::path& file) {
-  const std::string name = file.filename();
-  const std::string_view digits = std::string_view(name).substr(0, name.find('.'));
-  const std::string_view rest = std::string_view(name).substr(digits.size());
-  if (digits.size() != 20 || (rest != kGrowing && rest != kPacked)) return std::nullopt;
-  const auto first = digits.find_first_not_of('0');
-  const auto number =
-      event::parse_number<std::uint64_t>(digits.substr(std::min<std::size_t>(first, 19)));
-  if (!number) return std::nullopt;
-  return PacketSegment{*number, file, rest == kGrowing};
+/// The packed form, where it is there, is complete.
+std::filesystem::path file_of(const store::Layout& layout, const store::PacketFiles& segment) {
+  return segment.has_packed ? layout.pcapng_packed(segment.first_packet)
+                            : layout.pcapng(segment.first_packet);
 }
 
 /// A segment being read.
@@ -47,12 +35,14 @@ struct OpenSegment {
 };
 
 /// A file may be packed and removed between listing and opening.
-Result<std::unique_ptr<CaptureReader>> open_segment(const PacketSegment& segment) {
-  const auto kind =
-      segment.is_growing ? CaptureReader::Source::Growing : CaptureReader::Source::Whole;
-  auto reader = CaptureReader::open(segment.file, kind);
-  if (reader || reader.error().code != Errc::NotFound || !segment.is_growing) return reader;
-  return CaptureReader::open(segment.file.string() + ".zst", CaptureReader::Source::Whole);
+Result<std::unique_ptr<CaptureReader>> open_segment(const store::Layout& layout,
+                                                    const store::PacketFiles& segment) {
+  if (!segment.has_packed) {
+    auto reader =
+        CaptureReader::open(layout.pcapng(segment.first_packet), CaptureReader::Source::Growing);
+    if (reader || reader.error().code != Errc::NotFound) return reader;
+  }
+  return CaptureReader::open(layout.pcapng_packed(segment.first_packet));
 }
 
 bool is_device_error(const Error& error) {
@@ -62,7 +52,7 @@ bool is_device_error(const Error& error) {
 
 class SegmentedLog : public PacketLog {
  public:
-  explicit SegmentedLog(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  explicit SegmentedLog(std::filesystem::path directory) : layout_{std::move(directory)} {}
   SegmentedLog(std::filesystem::path file, std::unique_ptr<CaptureReader> reader)
       : single_(std::move(file)) {
     current_.emplace();
@@ -77,13 +67,13 @@ class SegmentedLog : public PacketLog {
 
   Result<Go> read_new(const TimeRange& range, Visit& visit) override {
     if (!single_.empty()) return read_current(range, visit);
-    auto segments = list_packet_segments(directory_);
+    auto segments = list_packet_files(store::real_disk(), layout_);
     if (!segments) return std::unexpected(segments.error());
     if (!current_) {
       if (auto done = skip_until(range, *segments); !done) return std::unexpected(done.error());
     }
-    for (const PacketSegment& segment : *segments) {
-      if (current_ && segment.first_number <= current_->first_number) continue;
+    for (const store::PacketFiles& segment : *segments) {
+      if (current_ && segment.first_packet <= current_->first_number) continue;
       // What came to the file before its successor was there.
       const auto go = current_ ? read_current(range, visit) : Result<Go>(Go::On);
       if (!go || *go == Go::Stop || is_over_) return go;
@@ -96,11 +86,11 @@ class SegmentedLog : public PacketLog {
   [[nodiscard]] const std::vector<Error>& damage() const override { return damage_; }
 
  private:
-  Status begin(const PacketSegment& segment) {
+  Status begin(const store::PacketFiles& segment) {
     current_.emplace();
-    current_->first_number = segment.first_number;
-    current_->file = segment.file;
-    auto reader = open_segment(segment);
+    current_->first_number = segment.first_packet;
+    current_->file = file_of(layout_, segment);
+    auto reader = open_segment(layout_, segment);
     if (reader) {
       current_->reader = std::move(*reader);
       return {};
@@ -152,7 +142,7 @@ class SegmentedLog : public PacketLog {
 
   /// Drops the segments that end before `range`. Their names tell numbers, not
   /// times, so that the first packets of some are looked at.
-  Status skip_until(const TimeRange& range, std::vector<PacketSegment>& segments) {
+  Status skip_until(const TimeRange& range, std::vector<store::PacketFiles>& segments) {
     if (!range.from || segments.size() < 2 || !is_clock_steady()) return {};
     const std::int64_t needed = range.from->ns - kSlackNs;
     std::size_t low = 0, high = segments.size();  // the last that begins before is at low
@@ -167,8 +157,8 @@ class SegmentedLog : public PacketLog {
     return {};
   }
 
-  static Result<std::optional<WallNs>> first_time(const PacketSegment& segment) {
-    const auto reader = open_segment(segment);
+  Result<std::optional<WallNs>> first_time(const store::PacketFiles& segment) const {
+    const auto reader = open_segment(layout_, segment);
     if (!reader && is_device_error(reader.error())) return std::unexpected(reader.error());
     if (!reader) return std::nullopt;
     const auto packet = (*reader)->next();
@@ -185,7 +175,7 @@ class SegmentedLog : public PacketLog {
   }
 
   bool asks_clock() {
-    auto events = store::LogReader::open(directory_);
+    auto events = store::LogReader::open(layout_.directory);
     if (!events) return false;
     bool has_records = false, has_step = false;
     const auto done = (*events)->scan(
@@ -198,8 +188,8 @@ class SegmentedLog : public PacketLog {
     return done && has_records && !has_step && (*events)->skipped().damage.empty();
   }
 
-  std::filesystem::path directory_;
-  std::filesystem::path single_;  ///< empty: the segments below directory_
+  store::Layout layout_;
+  std::filesystem::path single_;  ///< empty: the segments of layout_
   std::optional<OpenSegment> current_;
   bool is_over_ = false;  ///< all that follows is behind the range
   std::optional<bool> is_clock_steady_;
@@ -208,29 +198,18 @@ class SegmentedLog : public PacketLog {
 
 }  // namespace
 
-Result<std::vector<PacketSegment>> list_packet_segments(const std::filesystem::path& directory) {
-  std::error_code error;
-  std::map<std::uint64_t, PacketSegment> segments;
-  std::filesystem::directory_iterator entry(folder_of(directory), error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    auto segment = segment_of(entry->path());
-    if (!segment) continue;
-    auto& known = segments[segment->first_number];
-    if (known.file.empty() || known.is_growing) known = std::move(*segment);
-  }
-  if (error && error != std::errc::no_such_file_or_directory)
-    return fail_errno(error.value(), "read " + folder_of(directory).string());
-  if (segments.empty())
+Result<std::unique_ptr<PacketLog>> PacketLog::open(const std::filesystem::path& directory) {
+  const auto segments = list_packet_files(store::real_disk(), store::Layout{directory});
+  if (!segments) return std::unexpected(segments.error());
+  if (segments->empty())
     return fail(Errc::NotFound, fmt::format("there is no packet log in {}", directory.string()));
-  std::vector<PacketSegment> list;
-  for (auto& [number, segment] : segments)
-    list.push_back(std::move(segment));
-  return list;
+  return std::make_unique<SegmentedLog>(directory);
 }
 
-Result<std::unique_ptr<PacketLog>> PacketLog::open(const std::filesystem::path& directory) {
-  if (const auto segments = list_packet_segments(directory); !segments)
-    return std::unexpected(segments.error());
+Result<std::unique_ptr<PacketLog>> PacketLog::open_live(const std::filesystem::path& directory) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error))
+    return fail(Errc::NotFound, fmt::format("there is no directory {}", directory.string()));
   return std::make_unique<SegmentedLog>(directory);
 }
 

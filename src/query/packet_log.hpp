@@ -17,17 +17,6 @@
 
 namespace alibi::query {
 
-struct PacketSegment {
-  std::uint64_t first_number = 0;
-  std::filesystem::path file;
-  bool is_growing = false;  ///< plain: being written, or waiting to be packed
-};
-
-/// Oldest first; names that are none of ours are passed over. Errors: NotFound
-/// (`directory` has no packet log), Denied, Io.
-[[nodiscard]] Result<std::vector<PacketSegment>> list_packet_segments(
-    const std::filesystem::path& directory);
-
 /// Valid during the visit.
 struct LoggedPacket {
   const packet::Packet& packet;
@@ -39,8 +28,11 @@ struct LoggedPacket {
 
 class PacketLog {
  public:
-  /// The packet log below `directory`. Errors: as list_packet_segments.
+  /// The packet log below `directory`. Errors: NotFound (it has none), Denied, Io.
   static Result<std::unique_ptr<PacketLog>> open(const std::filesystem::path& directory);
+  /// The same for read_new(), also before the first packet is there. Errors:
+  /// NotFound (no such directory), Denied, Io.
+  static Result<std::unique_ptr<PacketLog>> open_live(const std::filesystem::path& directory);
   /// A capture file. Errors: as CaptureReader::open.
   static Result<std::unique_ptr<PacketLog>> open_file(const std::filesystem::path& file);
   virtual ~PacketLog() = default;

@@ -102,6 +102,17 @@ TEST_F(PacketLogTest, NoPacketLogIsNotFound) {
   EXPECT_EQ(log.error().code, Errc::NotFound);
 }
 
+TEST_F(PacketLogTest, LiveViewWaitsForTheFirstPacket) {
+  EXPECT_EQ(PacketLog::open_live(directory_ / "none").error().code, Errc::NotFound);
+  const auto log = PacketLog::open_live(directory_);
+  ASSERT_TRUE(log);
+  EXPECT_EQ(numbers(**log), "");
+  auto blocks = head();
+  add(blocks, 1, 0);
+  grow(1, blocks);
+  EXPECT_EQ(numbers(**log), "1");
+}
+
 TEST_F(PacketLogTest, TimesAreInclusive) {
   auto blocks = head();
   for (std::uint64_t i = 1; i <= 5; ++i)

@@ -195,6 +195,19 @@ event::Record question(std::uint64_t boot_ns, WallNs time) {
   return record;
 }
 
+event::Record request() {
+  event::Record record;
+  record.kind = event::Kind::Http;
+  record.boot = {70'030'000'000};
+  record.time = {kStart + 30'000'000};
+  record.proto = "tcp";
+  record.local = event::parse_endpoint("[2001:db8::1]:40000");
+  record.remote = event::parse_endpoint("[2001:db8::80]:8000");
+  record.name = "http://example.org:8000/";
+  record.extra = {{"method", "GET"}};
+  return record;
+}
+
 bool write(const std::filesystem::path& file, const void* bytes, std::size_t count) {
   std::ofstream out(file, std::ios::binary | std::ios::app);
   out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
@@ -233,10 +246,12 @@ int main(int argc, char** argv) {
   }
   const WallNs now = wall_now();
   std::vector<event::Record> log;
-  if (is_more)
+  if (is_more) {
     log.push_back(question(boot_now().ns, now));
-  else
+  } else {
     log.push_back(question(70'010'000'000, {kStart + 10'000'000}));
+    log.push_back(request());
+  }
   const bool is_made = is_more ? make_more(argv[1], now) : make(argv[1]);
   const auto done = (*writer)->append(log);
   const auto closed = (*writer)->close();

@@ -72,7 +72,8 @@ class Packets(unittest.TestCase):
         self.assertIn("TCP [2001:db8::1]:40000 → [2001:db8::80]:8000 [SYN] seq 100 win 64240 len 0", text[2])
         self.assertEqual(text[3], "-- 3 packets LOST before this on eth0 --")
         self.assertRegex(text[4], r"eth0 +- +ARP len 28 \(42 B\)$")
-        self.assertRegex(text[5], r"\[PSH,ACK\] seq 101 ack 7000 .* len 42 \(102 B, 70 kept\)$")
+        self.assertRegex(text[5], r"\[PSH,ACK\] seq 101 ack 7000 .* len 42 \(102 B, 70 kept\)"
+                                  r"  GET http://example\.org:8000/$")
         self.assertIn("-- 2 packets LOST before this on lo --", text)
         self.assertIn(" [likely]", text[7])
         self.assertRegex(text[8], r"lo     in  - +TCP .* \[RST\]")
