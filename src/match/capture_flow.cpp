@@ -88,10 +88,10 @@ void Sent::add(const Headers& headers) {
   most_hops = std::max(most_hops, headers.hop_limit);
   if (headers.is_tcp()) {
     if (headers.tcp_flags & packet::kSyn) first_seq = headers.tcp_seq;
-    has_fin |= (headers.tcp_flags & packet::kFin) != 0;
-    if (first_seq && headers.payload_bytes > 0) {
-      const std::uint32_t end = headers.tcp_seq + headers.payload_bytes - *first_seq - 1;
-      if (end < 1U << 31) stream_bytes = std::max(stream_bytes, end);
+    // The FIN stands behind the last byte, also of packets the capture has lost.
+    if (headers.tcp_flags & packet::kFin) {
+      has_fin = true;
+      if (first_seq) stream_bytes = headers.tcp_seq + headers.payload_bytes - *first_seq - 1;
     }
   }
   if (headers.payload_bytes == 0 || headers.payload.empty()) return;

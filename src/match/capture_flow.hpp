@@ -39,7 +39,7 @@ struct Sent {
   std::uint64_t packets = 0;
   std::uint64_t payload_bytes = 0;         ///< repeats included
   std::optional<std::uint32_t> first_seq;  ///< of the SYN
-  std::uint32_t stream_bytes = 0;          ///< up to the highest seen byte, from the SYN on
+  std::uint32_t stream_bytes = 0;          ///< between SYN and FIN, by their numbers
   bool has_fin = false;
   std::uint8_t least_hops = 255;  ///< lowest and highest hop limit seen
   std::uint8_t most_hops = 0;
