@@ -96,11 +96,6 @@ Status open_packet_stores(const Options& options, Pipeline::Stores& stores) {
   auto packets = store::PacketWriter::open(store::Layout{options.directory}, options.limits);
   if (!packets) return std::unexpected(packets.error());
   stores.packets = std::move(*packets);
-  if (!options.packets.payload_filter.empty()) {
-    auto filter = packet::Filter::compile(options.packets.payload_filter);
-    if (!filter) return std::unexpected(filter.error());
-    stores.payload_filter = std::move(*filter);
-  }
   if (options.packets.copy_to.empty()) return {};
   auto capture = store::PacketCapture::create(options.packets.copy_to);
   if (!capture) return std::unexpected(capture.error());
@@ -112,10 +107,15 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   if (auto ok = check_privileges(); !ok) return ok;
   boot_id = read_boot_id();
   is_of_command = scope == Pipeline::Scope::TrackedOnly;
+  Pipeline::Stores stores;
+  if (!options.packets.payload_filter.empty()) {
+    auto filter = packet::Filter::compile(options.packets.payload_filter);
+    if (!filter) return std::unexpected(filter.error());
+    stores.payload_filter = std::move(*filter);
+  }
   auto log = store::LogWriter::open(options.directory, boot_id, options.limits);
   if (!log) return std::unexpected(log.error());
   is_same_boot = (*log)->recovered().boot_id == boot_id;
-  Pipeline::Stores stores;
   stores.log = std::move(*log);
   if (options.packets.is_on)
     if (auto ok = open_packet_stores(options, stores); !ok) return ok;
@@ -136,6 +136,9 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   auto loaded = Probes::load(settings);
   if (!loaded) return std::unexpected(loaded.error());
   probes = std::move(*loaded);
+  if (stores.capture && !probes->works("packet"))
+    return fail(Errc::Unsupported,
+                "this kernel shows no packets (Linux 5.15 does), so there are none to write with -w");
   if (auto ok = probes->configure(kernel_settings(options, kOpenAfterNs)); !ok) return ok;
 
   if (stores.packets) packet_recovery = stores.packets->recovery_note();
