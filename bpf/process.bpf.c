@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Life of processes: fork, exec, failed exec, exit; signals to the recorder;
-// kernel modules and mounts.
+// kernel modules, mounts, and deletion of executables.
 //
 // Hooks: tp_btf/sched_process_{fork,exec,exit} (tracepoints since 2.6.32, BTF
 // attach since 5.5), tp_btf/signal_generate, tp_btf/module_{load,free},
@@ -22,6 +22,36 @@ struct {
   __type(key, u32);
   __type(value, struct exec_scratch);
 } al_scratch SEC(".maps");
+
+/* Last components of the paths of executables that ran, as hashes. Deleting
+ * another file is no news: compilers do it all the time. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, u64);
+  __type(value, u8);
+} al_image_names SEC(".maps");
+
+/* FNV-1a of the last component of a path. */
+static __always_inline u64 name_hash(const char *path) {
+  const u64 basis = 0xcbf29ce484222325, prime = 0x100000001b3;
+  u64 hash = basis;
+  for (int i = 0; i < ALIBI_DELETED_PATH_BYTES_MAX - 1; i++) {
+    char c = path[i];
+    if (!c) break;
+    hash = c == '/' ? basis : (hash ^ (u8)c) * prime;
+  }
+  return hash;
+}
+
+static __noinline int remember_image(struct dentry *dentry) {
+  char name[ALIBI_DELETED_PATH_BYTES_MAX];
+  if (bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name)) <= 0) return 0;
+  u64 hash = name_hash(name);
+  u8 one = 1;
+  if (!bpf_map_lookup_elem(&al_image_names, &hash)) bpf_map_update_elem(&al_image_names, &hash, &one, BPF_ANY);
+  return 0;
+}
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(al_fork, struct task_struct *parent, struct task_struct *child) {
@@ -152,6 +182,7 @@ int BPF_PROG(al_exec, struct task_struct *task, int old_pid, struct linux_binprm
   append_args(s, mm, &flags);
   append_exe(s, file, &flags);
   append_cwd(s, task, &flags);
+  remember_image(file->f_path.dentry);
   append_filename(s, filename);
   e->flags = flags;
 
@@ -275,3 +306,60 @@ int al_mount(struct syscall_exit *ctx) {
   bpf_ringbuf_submit(r, wake_flags(&al_ring_process));
   return 0;
 }
+
+static __always_inline int deleted(long ret, s32 directory, u64 path, u64 to) {
+  if (ret) return 0;
+  char name[ALIBI_DELETED_PATH_BYTES_MAX];
+  if (bpf_probe_read_user_str(name, sizeof(name), (void *)path) <= 0) return 0;
+  u64 hash = name_hash(name);
+  if (!bpf_map_lookup_elem(&al_image_names, &hash)) return 0;
+  struct alibi_file_delete *r = bpf_ringbuf_reserve(&al_ring_process, sizeof(*r), 0);
+  if (!r) {
+    struct alibi_counters *c = counters();
+    if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_PROCESS]);
+    count_loss(ALIBI_RING_PROCESS, ALIBI_RECORD_FILE_DELETE);
+    return 0;
+  }
+  __builtin_memset(r, 0, sizeof(*r));
+  key_of_current(&r->header.process);
+  r->directory = directory;
+  __builtin_memcpy(r->path, name, sizeof(r->path));
+  if (to) {
+    r->is_rename = 1;
+    bpf_probe_read_user_str(r->to, sizeof(r->to), (void *)to);
+  }
+  number_record(&r->header, ALIBI_RING_PROCESS, ALIBI_RECORD_FILE_DELETE, sizeof(*r));
+  bpf_ringbuf_submit(r, wake_flags(&al_ring_process));
+  return 0;
+}
+
+enum { WORKING_DIRECTORY = -100, REMOVE_DIRECTORY = 0x200 }; /* AT_FDCWD, AT_REMOVEDIR */
+
+SEC("tp/syscalls/sys_exit_unlink")
+int al_unlink(struct syscall_exit *ctx) {
+  return deleted(ctx->ret, WORKING_DIRECTORY, BPF_CORE_READ(user_registers(), di), 0);
+}
+
+SEC("tp/syscalls/sys_exit_unlinkat")
+int al_unlinkat(struct syscall_exit *ctx) {
+  struct pt_regs *regs = user_registers();
+  if (BPF_CORE_READ(regs, dx) & REMOVE_DIRECTORY) return 0;
+  return deleted(ctx->ret, BPF_CORE_READ(regs, di), BPF_CORE_READ(regs, si), 0);
+}
+
+SEC("tp/syscalls/sys_exit_rename")
+int al_rename(struct syscall_exit *ctx) {
+  struct pt_regs *regs = user_registers();
+  return deleted(ctx->ret, WORKING_DIRECTORY, BPF_CORE_READ(regs, di), BPF_CORE_READ(regs, si));
+}
+
+static __always_inline int renamed_at(struct syscall_exit *ctx) {
+  struct pt_regs *regs = user_registers();
+  return deleted(ctx->ret, BPF_CORE_READ(regs, di), BPF_CORE_READ(regs, si), BPF_CORE_READ(regs, r10));
+}
+
+SEC("tp/syscalls/sys_exit_renameat")
+int al_renameat(struct syscall_exit *ctx) { return renamed_at(ctx); }
+
+SEC("tp/syscalls/sys_exit_renameat2")
+int al_renameat2(struct syscall_exit *ctx) { return renamed_at(ctx); }

@@ -16,6 +16,7 @@ enum alibi_limits {
   ALIBI_ARGS_BYTES_MAX = 32768,
   ALIBI_PATH_BYTES_MAX = 4096,
   ALIBI_FAILED_PATH_BYTES_MAX = 256,
+  ALIBI_DELETED_PATH_BYTES_MAX = 256,
   ALIBI_USERS_MAX = 4,
   ALIBI_HOLDERS_MAX = 8,
   ALIBI_DNS_SHORT_BYTES_MAX = 512,
@@ -50,7 +51,8 @@ enum alibi_record_kind {
   ALIBI_RECORD_CONNECT_FAIL = 14,
   ALIBI_RECORD_DNS = 15,
   ALIBI_RECORD_PACKET = 16,
-  ALIBI_RECORD_KINDS = 17,
+  ALIBI_RECORD_FILE_DELETE = 17,
+  ALIBI_RECORD_KINDS = 18,
 };
 
 /* Identity of a process: never a bare pid. */
@@ -78,7 +80,7 @@ struct alibi_counters {
   __u64 conversations_refused; /* packets of UDP/ICMP/raw conversations that did not fit the table */
   __u64 states_refused;        /* sockets for which no state could be allocated */
 };
-ALIBI_WIRE_TYPE(struct alibi_counters, 24 + 3 * 17 * 8 + 16);
+ALIBI_WIRE_TYPE(struct alibi_counters, 24 + 3 * 18 * 8 + 16);
 
 /* Written by the recorder, read by the programs. */
 struct alibi_config {
@@ -201,6 +203,16 @@ struct alibi_mount {
   __u8 type[32];
 };
 ALIBI_WIRE_TYPE(struct alibi_mount, 56 + 416);
+
+/* A file with the name of an executable that ran was unlinked or renamed. */
+struct alibi_file_delete {
+  struct alibi_header header;
+  __s32 directory; /* descriptor that `path` starts from, unless absolute; AT_FDCWD: working directory */
+  __u32 is_rename; /* 0: unlinked, `to` is empty */
+  __u8 path[ALIBI_DELETED_PATH_BYTES_MAX]; /* as given, NUL-terminated */
+  __u8 to[ALIBI_DELETED_PATH_BYTES_MAX];
+};
+ALIBI_WIRE_TYPE(struct alibi_file_delete, 48 + 2 * 256);
 
 /* A process that ran already (bpf iterator): header.process is it. */
 struct alibi_task {

@@ -1,10 +1,12 @@
 #include "recorder/process_translator.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "recorder/container_id.hpp"
 #include "recorder/snapshot_proc.hpp"
@@ -83,6 +85,7 @@ bool ProcessTranslator::translate(std::span<const std::byte> bytes) {
     case ALIBI_RECORD_SIGNAL: return with(&ProcessTranslator::on_signal);
     case ALIBI_RECORD_KERNEL_MODULE: return with(&ProcessTranslator::on_kernel_module);
     case ALIBI_RECORD_MOUNT: return with(&ProcessTranslator::on_mount);
+    case ALIBI_RECORD_FILE_DELETE: return with(&ProcessTranslator::on_file_delete);
     case ALIBI_RECORD_TASK: return with(&ProcessTranslator::on_task);
     default: return false;
   }
@@ -260,6 +263,33 @@ bool ProcessTranslator::on_mount(const alibi_mount& mount) {
   add(record, "flags", fmt::format("0x{:x}", mount.flags));
   add(record, "mntns", mount.mount_ns);
   if (process && !process->container.empty()) add(record, "container", process->container);
+  shared_.emit(std::move(record), process);
+  return true;
+}
+
+// Where the process is gone, a relative path stays as it was given.
+bool ProcessTranslator::on_file_delete(const alibi_file_delete& deletion) {
+  Process* process = shared_.known(deletion.header.process);
+  Record record = shared_.make(Kind::FileDelete, deletion.header, ALIBI_RING_PROCESS, process);
+  const bool is_in_cwd = deletion.directory == AT_FDCWD;
+  std::string base;
+  if (process && snapshot_of(process->key)) {
+    std::error_code gone;
+    base = std::filesystem::read_symlink(
+        is_in_cwd ? fmt::format("/proc/{}/cwd", process->key.pid)
+                  : fmt::format("/proc/{}/fd/{}", process->key.pid, deletion.directory), gone);
+  }
+  const auto whole = [&](std::string_view path) {
+    if (path.starts_with('/') || base.empty()) return std::string(path);
+    return std::filesystem::path(base).append(path).lexically_normal().string();
+  };
+  record.name = whole(text_of(deletion.path));
+  record.result = deletion.is_rename ? "renamed" : "deleted";
+  // renameat has a second descriptor; only the working directory is the same for both.
+  const std::string to(text_of(deletion.to));
+  if (deletion.is_rename) add(record, "to", is_in_cwd ? whole(to) : to);
+  if (!record.name.starts_with('/'))
+    add(record, "directory", is_in_cwd ? "cwd" : std::to_string(deletion.directory));
   shared_.emit(std::move(record), process);
   return true;
 }

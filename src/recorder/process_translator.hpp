@@ -44,6 +44,7 @@ class ProcessTranslator {
   bool on_signal(const alibi_signal& signal);
   bool on_kernel_module(const alibi_kernel_module& module);
   bool on_mount(const alibi_mount& mount);
+  bool on_file_delete(const alibi_file_delete& deletion);
   bool on_task(const alibi_task& task);
 
   void inherit(Process& child, const Process* parent);
