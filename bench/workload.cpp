@@ -99,7 +99,8 @@ void Workload::add_flow(const Life& life, const std::string& host, std::vector<R
 
 std::vector<Record> Workload::next_life() {
   Life life;
-  life.key = {.start_us = boot_ns_ / 1000, .pid = next_pid_++};
+  life.key = {.start_us = boot_ns_ / 1000, .pid = next_pid_};
+  next_pid_ = next_pid_ < kPidMax ? next_pid_ + 1 : kFirstPid;
   life.parent = {.start_us = 5'000'000 + below(40) * 77'777,
                  .pid = static_cast<std::uint32_t>(500 + below(40))};
   life.user = std::array{"root", "www-data", "ann", "build"}[below(4)];

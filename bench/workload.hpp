@@ -34,7 +34,9 @@ class Workload {
   std::mt19937_64 random_;
   std::uint64_t gap_ns_;
   std::uint64_t boot_ns_ = 81'000'000'000;
-  std::uint32_t next_pid_ = 1000;
+  static constexpr std::uint32_t kFirstPid = 1000;
+  static constexpr std::uint32_t kPidMax = 4'194'303;  // the kernel's own limit
+  std::uint32_t next_pid_ = kFirstPid;
   std::uint64_t process_ring_ = 0;
   std::uint64_t network_ring_ = 0;
   std::uint64_t cookie_ = 0x1000;
