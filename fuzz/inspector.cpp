@@ -24,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     headers.source_port = kPorts[(kind >> 4U) & 3U];
     headers.tcp_flags = at.u8();
     headers.payload = at.take_some(at.u8());
-    headers.payload_bytes = static_cast<std::uint32_t>(headers.payload.size()) + ((kind & 64U) != 0 ? 9 : 0);
+    headers.payload_bytes =
+        static_cast<std::uint32_t>(headers.payload.size()) + ((kind & 64U) != 0 ? 9 : 0);
     std::uint32_t& seq = next_seq[stream][is_from_source ? 0 : 1];
     headers.tcp_seq = seq + static_cast<std::uint32_t>((kind & 128U) != 0 ? shift : 0);
     headers.tcp_ack = next_seq[stream][is_from_source ? 1 : 0];

@@ -25,7 +25,8 @@ std::vector<std::byte> header(std::size_t frame_bytes) {
   std::vector<std::byte> bytes{std::byte{0xc0}, {}, {}, {}, std::byte{1}, std::byte{8}};
   bytes.insert(bytes.end(), kConnection.begin(), kConnection.end());
   const std::size_t size = 1 + frame_bytes + kTagBytes;
-  for (const std::size_t byte : {std::size_t{0}, std::size_t{0}, 0x40U | size >> 8U, size & 0xffU, std::size_t{0}})
+  for (const std::size_t byte :
+       {std::size_t{0}, std::size_t{0}, 0x40U | size >> 8U, size & 0xffU, std::size_t{0}})
     bytes.push_back(static_cast<std::byte>(byte));
   return bytes;
 }

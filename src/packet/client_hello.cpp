@@ -168,12 +168,13 @@ std::string ja4(const ClientHello& hello, char transport) {
   auto ciphers = without_grease(hello.ciphers);
   auto extensions = without_grease(hello.extensions);
   const bool has_name = std::ranges::find(extensions, kServerName) != extensions.end();
-  const std::string start = fmt::format(
-      "{}{}{}{:02}{:02}{}", transport, ja4_version(hello.version()), has_name ? 'd' : 'i',
-      std::min<std::size_t>(99, ciphers.size()), std::min<std::size_t>(99, extensions.size()),
-      ja4_alpn(hello.alpn));
+  const std::string start =
+      fmt::format("{}{}{}{:02}{:02}{}", transport, ja4_version(hello.version()),
+                  has_name ? 'd' : 'i', std::min<std::size_t>(99, ciphers.size()),
+                  std::min<std::size_t>(99, extensions.size()), ja4_alpn(hello.alpn));
   std::ranges::sort(ciphers);
-  std::erase_if(extensions, [](std::uint16_t type) { return type == kServerName || type == kAlpn; });
+  std::erase_if(extensions,
+                [](std::uint16_t type) { return type == kServerName || type == kAlpn; });
   std::ranges::sort(extensions);
   std::string listed = hex_list(extensions);
   const auto signatures = without_grease(hello.signature_algorithms);
@@ -183,7 +184,8 @@ std::string ja4(const ClientHello& hello, char transport) {
 }
 
 Finding client_hello_finding(const ClientHello& hello, char transport) {
-  Finding finding{.kind = transport == 'q' ? FindingKind::QuicInitial : FindingKind::TlsClientHello};
+  Finding finding{.kind =
+                      transport == 'q' ? FindingKind::QuicInitial : FindingKind::TlsClientHello};
   const auto tell = [&](std::string_view field, std::string value) {
     if (!value.empty()) finding.fields.emplace_back(field, std::move(value));
   };

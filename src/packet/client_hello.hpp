@@ -22,9 +22,9 @@ struct ClientHello {
   std::vector<std::uint16_t> extensions;          ///< types as sent, GREASE included
   std::vector<std::uint16_t> supported_versions;  ///< as sent, GREASE included
   std::vector<std::uint16_t> signature_algorithms;
-  std::string server_name;         ///< raw bytes; empty: none
-  std::vector<std::string> alpn;   ///< raw bytes
-  bool has_ech = false;            ///< the name above is then that of the outer hello
+  std::string server_name;        ///< raw bytes; empty: none
+  std::vector<std::string> alpn;  ///< raw bytes
+  bool has_ech = false;           ///< the name above is then that of the outer hello
   bool is_cut = false;
 
   /// The highest version offered.

@@ -19,8 +19,7 @@ constexpr std::uint64_t kPortsRestNs = 240'000'000'000;
 
 class Connection::Side : public StreamSink, public FindingSink {
  public:
-  Side(Connection& connection, bool is_source)
-      : connection_(connection), is_source_(is_source) {}
+  Side(Connection& connection, bool is_source) : connection_(connection), is_source_(is_source) {}
 
   void on_bytes(std::span<const std::byte> bytes) override {
     while (!bytes.empty() && !is_given_up_) {

@@ -35,7 +35,8 @@ class Connection {
 
   /// Whether this packet begins another connection of the same name: ports are
   /// used again, and the caller's name may be made of them.
-  [[nodiscard]] bool is_succeeded_by(BootNs time, const Headers& headers, bool is_from_source) const;
+  [[nodiscard]] bool is_succeeded_by(BootNs time, const Headers& headers,
+                                     bool is_from_source) const;
   /// Forgetting it loses nothing: all is told, or nothing has begun.
   [[nodiscard]] bool is_finished() const;
   /// Bytes of the peers that wait here.

@@ -52,7 +52,8 @@ class Cursor {
  private:
   std::uint64_t number(std::size_t count) {
     std::uint64_t value = 0;
-    for (const std::byte byte : take(count)) value = value << 8U | std::to_integer<unsigned>(byte);
+    for (const std::byte byte : take(count))
+      value = value << 8U | std::to_integer<unsigned>(byte);
     return value;
   }
 

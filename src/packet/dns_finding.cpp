@@ -59,7 +59,8 @@ class DnsStream : public HeadParser {
 
  private:
   [[nodiscard]] std::size_t announced(std::size_t at) const {
-    return std::to_integer<std::size_t>(kept_[at]) << 8U | std::to_integer<std::size_t>(kept_[at + 1]);
+    return std::to_integer<std::size_t>(kept_[at]) << 8U |
+           std::to_integer<std::size_t>(kept_[at + 1]);
   }
 
   FindingSink& sink_;

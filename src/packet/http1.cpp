@@ -86,7 +86,8 @@ class Http1Message : public HeadParser {
 
   [[nodiscard]] std::size_t kept_bytes() const override {
     std::size_t kept = head_.target.size() + name_.size() + value_.size() + body_.size();
-    for (const auto& [name, value] : head_.headers) kept += name.size() + value.size();
+    for (const auto& [name, value] : head_.headers)
+      kept += name.size() + value.size();
     return kept;
   }
 

@@ -174,8 +174,10 @@ class Http2Direction : public HeadParser {
     head.version = "2";
     head.is_request = !head.method.empty();
     if (is_promise_) return true;  // nobody asked
-    if (head.is_request) tell_request(head);
-    else if (!head.status.empty()) tell_response(head);
+    if (head.is_request)
+      tell_request(head);
+    else if (!head.status.empty())
+      tell_response(head);
     return true;
   }
 

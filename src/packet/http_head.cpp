@@ -69,7 +69,8 @@ std::vector<std::byte> from_base64url(std::string_view text) {
 }  // namespace
 
 bool HttpHead::is_kept(std::string_view name) {
-  return name == kUpgrade || std::ranges::find(kOfRequests, name, &Told::header) != kOfRequests.end() ||
+  return name == kUpgrade ||
+         std::ranges::find(kOfRequests, name, &Told::header) != kOfRequests.end() ||
          std::ranges::find(kOfResponses, name, &Told::header) != kOfResponses.end();
 }
 
@@ -142,7 +143,8 @@ Finding response_finding(const HttpHead& head, const OpenRequest* asked, bool is
   Finding finding{.kind = FindingKind::HttpResponse};
   tell(finding, "status", head.status);
   tell(finding, "version", head.version);
-  for (const auto& [header, field] : kOfResponses) tell(finding, field, head.header(header));
+  for (const auto& [header, field] : kOfResponses)
+    tell(finding, field, head.header(header));
   if (asked == nullptr) return finding;
   tell(finding, "method", asked->method);
   tell(finding, "url", asked->url);

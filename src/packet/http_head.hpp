@@ -22,12 +22,12 @@ struct HttpHead {
   static constexpr std::size_t kTargetBytesMax = 16 << 10;
 
   bool is_request = true;
-  std::string method;   ///< of requests
-  std::string target;   ///< of requests: origin, absolute, authority or asterisk form
+  std::string method;     ///< of requests
+  std::string target;     ///< of requests: origin, absolute, authority or asterisk form
   std::string scheme;     ///< of HTTP/2 requests
   std::string authority;  ///< of HTTP/2 requests
-  std::string status;   ///< of responses, three digits
-  std::string version;  ///< "0.9", "1.0", "1.1", "2"
+  std::string status;     ///< of responses, three digits
+  std::string version;    ///< "0.9", "1.0", "1.1", "2"
   /// Lower-case names, first occurrence first.
   std::vector<std::pair<std::string, std::string>> headers;
 
@@ -55,7 +55,9 @@ class Exchange {
   void ask(OpenRequest request);
   void ask(std::uint32_t number, OpenRequest request);
   /// The request that the next response answers; null where none was seen.
-  [[nodiscard]] const OpenRequest* next() const { return in_order_.empty() ? nullptr : &in_order_.front(); }
+  [[nodiscard]] const OpenRequest* next() const {
+    return in_order_.empty() ? nullptr : &in_order_.front();
+  }
   void answered();
   /// The open request of an HTTP/2 stream, which is closed by this.
   [[nodiscard]] std::optional<OpenRequest> answer(std::uint32_t number);

@@ -8,7 +8,8 @@
 namespace alibi::packet {
 namespace {
 
-constexpr std::string_view kGet = "GET /x?y=1 HTTP/1.1\r\nHost: board.test\r\nUser-Agent: curl/7\r\n\r\n";
+constexpr std::string_view kGet =
+    "GET /x?y=1 HTTP/1.1\r\nHost: board.test\r\nUser-Agent: curl/7\r\n\r\n";
 constexpr std::string_view kAnswer =
     "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody";
 
@@ -55,11 +56,14 @@ TEST(Http1, BackwardsInPieces) {
 TEST(Http1, PipelinedRequestsArePairedInOrder) {
   Conversation talk;
   talk.open();
-  talk.client("HEAD /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na=b"
-              "GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
-  talk.server("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
-              "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
-              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  talk.client(
+      "HEAD /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: "
+      "3\r\n\r\na=b"
+      "GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  talk.server(
+      "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   ASSERT_EQ(talk.seen.size(), 7U);
   EXPECT_EQ(talk.seen[1].field("method"), "POST");
   EXPECT_EQ(talk.seen[3].field("url"), "http://h/1");
@@ -189,13 +193,16 @@ TEST(Http1, PortsUsedAgain) {
 }
 
 TEST(Http1, DnsOverHttp) {
-  constexpr std::string_view kQuestion("\xac\x3f\x01\0\0\x01\0\0\0\0\0\0\x01x\x04test\0\0\x01\0\x01", 24);
+  constexpr std::string_view kQuestion(
+      "\xac\x3f\x01\0\0\x01\0\0\0\0\0\0\x01x\x04test\0\0\x01\0\x01", 24);
   Conversation talk;
   talk.open();
-  talk.client("POST /dns-query HTTP/1.1\r\nHost: h\r\nContent-Type: application/dns-message\r\n"
-              "Content-Length: 24\r\n\r\n");
+  talk.client(
+      "POST /dns-query HTTP/1.1\r\nHost: h\r\nContent-Type: application/dns-message\r\n"
+      "Content-Length: 24\r\n\r\n");
   talk.client(kQuestion);
-  talk.client("GET /dns-query?a=b&dns=rD8BAAABAAAAAAAAAXgEdGVzdAAAAQAB HTTP/1.1\r\nHost: h\r\n\r\n");
+  talk.client(
+      "GET /dns-query?a=b&dns=rD8BAAABAAAAAAAAAXgEdGVzdAAAAQAB HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_EQ(talk.seen.size(), 4U);
   for (const std::size_t i : {1, 3}) {
     EXPECT_EQ(talk.seen[i].finding.kind, FindingKind::Dns) << i;
@@ -244,8 +251,9 @@ class Http2Writer {
       all.push_back({reinterpret_cast<std::uint8_t*>(name.data()),
                      reinterpret_cast<std::uint8_t*>(value.data()), name.size(), value.size(), 0});
     std::string bytes(4096, '\0');
-    const auto size = ::nghttp2_hd_deflate_hd(
-        deflater_, reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size(), all.data(), all.size());
+    const auto size =
+        ::nghttp2_hd_deflate_hd(deflater_, reinterpret_cast<std::uint8_t*>(bytes.data()),
+                                bytes.size(), all.data(), all.size());
     bytes.resize(static_cast<std::size_t>(size));
     return bytes;
   }
@@ -261,18 +269,22 @@ TEST(Http2, HeadsOverFramesAndSegments) {
   Http2Writer server;
   std::string sent(kPreface);
   sent += Http2Writer::frame(NGHTTP2_SETTINGS, 0, 0, "");
-  const auto fields = std::vector<std::pair<std::string, std::string>>{
-      {":method", "POST"}, {":scheme", "http"}, {":authority", "h.test"}, {":path", "/a?b"},
-      {"origin", "http://evil.test"}, {"user-agent", "x"}};
+  const auto fields =
+      std::vector<std::pair<std::string, std::string>>{{":method", "POST"},
+                                                       {":scheme", "http"},
+                                                       {":authority", "h.test"},
+                                                       {":path", "/a?b"},
+                                                       {"origin", "http://evil.test"},
+                                                       {"user-agent", "x"}};
   const std::string block = client.block(fields);
   sent += Http2Writer::frame(NGHTTP2_HEADERS, 0, 1, block.substr(0, 7));
   sent += Http2Writer::frame(NGHTTP2_CONTINUATION, NGHTTP2_FLAG_END_HEADERS, 1, block.substr(7));
   sent += Http2Writer::frame(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, std::string(3000, 'd'));
   // Refers to what the compression remembers; padded, with a priority.
   const std::string again = client.block(fields);
-  sent += Http2Writer::frame(
-      NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_PADDED | NGHTTP2_FLAG_PRIORITY, 3,
-      std::string("\x04\0\0\0\0\x10", 6) + again + std::string(4, '\0'));
+  sent += Http2Writer::frame(NGHTTP2_HEADERS,
+                             NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_PADDED | NGHTTP2_FLAG_PRIORITY,
+                             3, std::string("\x04\0\0\0\0\x10", 6) + again + std::string(4, '\0'));
   Conversation talk;
   talk.open();
   for (std::size_t i = 0; i < sent.size(); i += 11)
@@ -296,16 +308,19 @@ TEST(Http2, AfterAnUpgrade) {
   Http2Writer server;
   Conversation talk;
   talk.open();
-  talk.client("GET /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-              "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n");
+  talk.client(
+      "GET /up HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+      "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n");
   talk.server("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" +
               Http2Writer::frame(NGHTTP2_SETTINGS, 0, 0, "") +
               Http2Writer::frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1,
                                  server.block({{":status", "200"}})));
-  talk.client(std::string(kPreface) + Http2Writer::frame(NGHTTP2_SETTINGS, 0, 0, "") +
-              Http2Writer::frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3,
-                                 client.block({{":method", "GET"}, {":scheme", "http"},
-                                               {":authority", "h"}, {":path", "/two"}})));
+  talk.client(
+      std::string(kPreface) + Http2Writer::frame(NGHTTP2_SETTINGS, 0, 0, "") +
+      Http2Writer::frame(
+          NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3,
+          client.block(
+              {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/two"}})));
   ASSERT_EQ(talk.seen.size(), 4U);
   EXPECT_EQ(talk.seen[1].field("status"), "101");
   EXPECT_EQ(talk.seen[2].field("status"), "200");

@@ -42,7 +42,7 @@ struct Entry {
   BootNs time;                 ///< of the last QUIC datagram
   bool is_from_source = true;  ///< that one
 
-  void end(const Found& found) {
+  void end(const Found& found) const {
     if (connection) connection->end(found);
     if (!quic) return;
     DatagramSink sink(stream, is_from_source, time, found);

@@ -42,10 +42,12 @@ enum class FindingKind : std::uint8_t {
 
 struct Finding {
   FindingKind kind = FindingKind::HttpRequest;
-  BootNs time;                 ///< of the packet that completed it
-  std::uint64_t stream = 0;    ///< caller's name of the flow, as given to add()
-  bool is_from_source = true;  ///< direction of the stream as given to add(): false: the answering side
-  std::vector<std::pair<std::string, std::string>> fields;  ///< raw bytes of the peer: escape before showing
+  BootNs time;               ///< of the packet that completed it
+  std::uint64_t stream = 0;  ///< caller's name of the flow, as given to add()
+  bool is_from_source =
+      true;  ///< direction of the stream as given to add(): false: the answering side
+  std::vector<std::pair<std::string, std::string>>
+      fields;                      ///< raw bytes of the peer: escape before showing
   std::vector<std::byte> message;  ///< of Dns: the message
   bool is_cut = false;             ///< not all of the head was there
 };

@@ -12,7 +12,13 @@ namespace {
 
 constexpr std::size_t kConnectionIdBytesMax = 20;
 constexpr unsigned kLongHeader = 0xc0;  ///< with the fixed bit, which version 1 and 2 require
-enum Frame : std::uint64_t { kPadding = 0, kPing = 1, kAckFrame = 2, kAckEcn = 3, kCrypto = 6 };
+
+// Frames of Initial packets (RFC 9000, section 19).
+constexpr std::uint64_t kPadding = 0;
+constexpr std::uint64_t kPing = 1;
+constexpr std::uint64_t kAckFrame = 2;
+constexpr std::uint64_t kAckEcnFrame = 3;
+constexpr std::uint64_t kCrypto = 6;
 
 enum class PacketType : std::uint8_t { Initial, ZeroRtt, Handshake, Retry };
 
@@ -128,7 +134,7 @@ class QuicFlow::Attempt {
         case kPadding:
         case kPing: break;
         case kAckFrame: skip_ack(at, false); break;
-        case kAckEcn: skip_ack(at, true); break;
+        case kAckEcnFrame: skip_ack(at, true); break;
         case kCrypto: {
           const std::uint64_t offset = at.varint();
           const auto bytes = at.take(at.varint());
@@ -169,7 +175,8 @@ void QuicFlow::add(std::span<const std::byte> datagram, FindingSink& sink) {
     at.take(size);
     if (!at.is_sound()) return;
     if (header->type == PacketType::Initial)
-      add_initial({header->version, header->destination_id, datagram.first(at.at()), number_at}, sink);
+      add_initial({header->version, header->destination_id, datagram.first(at.at()), number_at},
+                  sink);
     datagram = datagram.subspan(at.at());
   }
 }

@@ -19,9 +19,9 @@ std::string hex(const Bytes& bytes) {
   return text;
 }
 
-constexpr std::array<std::byte, 8> kConnection{
-    std::byte{0x83}, std::byte{0x94}, std::byte{0xc8}, std::byte{0xf0},
-    std::byte{0x3e}, std::byte{0x51}, std::byte{0x57}, std::byte{0x08}};
+constexpr std::array<std::byte, 8> kConnection{std::byte{0x83}, std::byte{0x94}, std::byte{0xc8},
+                                               std::byte{0xf0}, std::byte{0x3e}, std::byte{0x51},
+                                               std::byte{0x57}, std::byte{0x08}};
 
 TEST(QuicKeys, OfRfc9001AppendixA) {
   const auto keys = quic_client_keys(QuicVersion::One, kConnection);

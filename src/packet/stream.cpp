@@ -41,7 +41,8 @@ void Stream::add(std::uint32_t seq, std::span<const std::byte> bytes, std::uint3
   }
   keep(position_ + from, fresh, size);
   deliver_waiting(sink);
-  while (is_hole_hopeless()) give_up_hole(sink);
+  while (is_hole_hopeless())
+    give_up_hole(sink);
 }
 
 void Stream::acknowledge(std::uint32_t ack, StreamSink& sink) {
@@ -49,11 +50,13 @@ void Stream::acknowledge(std::uint32_t ack, StreamSink& sink) {
   const std::int64_t ahead = distance(next_seq_, ack);
   if (ahead <= 0) return;
   acknowledged_ = std::max(acknowledged_, position_ + static_cast<std::uint64_t>(ahead));
-  while (is_hole_hopeless()) give_up_hole(sink);
+  while (is_hole_hopeless())
+    give_up_hole(sink);
 }
 
 void Stream::finish(StreamSink& sink) {
-  while (!waiting_.empty()) give_up_hole(sink);
+  while (!waiting_.empty())
+    give_up_hole(sink);
 }
 
 /// Fills only what no earlier piece has.

@@ -60,7 +60,7 @@ class Stream {
   std::uint64_t position_ = 0;              ///< bytes handed out or given up so far
   std::uint64_t acknowledged_ = 0;          ///< as a position
   std::size_t waiting_bytes_ = 0;
-  std::uint32_t next_seq_ = 0;              ///< sequence number at position_
+  std::uint32_t next_seq_ = 0;  ///< sequence number at position_
   bool is_begun_ = false;
 };
 

@@ -20,8 +20,8 @@ class Text : public StreamSink {
 class StreamTest : public testing::Test {
  protected:
   void add(std::uint32_t seq, std::string_view bytes, std::uint32_t more = 0) {
-    stream.add(seq, std::as_bytes(std::span(bytes)), static_cast<std::uint32_t>(bytes.size()) + more,
-               out);
+    stream.add(seq, std::as_bytes(std::span(bytes)),
+               static_cast<std::uint32_t>(bytes.size()) + more, out);
   }
   Stream stream;
   Text out;
