@@ -90,11 +90,13 @@ def sections(directory):
 
 
 class Capture:
-    """tcpdump on one device of a namespace, into a file."""
+    """tcpdump on one device of a namespace, into a file. With frames of its default size
+    the buffer would hold thirty."""
 
     def __init__(self, ns, device, file):
         self.ns, self.device, self.file = ns, device, file
-        self.process = actors.start(["tcpdump", "-i", device, "-n", "-p", "-U", "-B", "8192", "--immediate-mode",
+        self.process = actors.start(["tcpdump", "-i", device, "-n", "-p", "-s", "256", "-U", "-B", "8192",
+                                     "--immediate-mode",
                                      "-w", str(file), "ip or ip6"], netns=ns)
         # The socket of tcpdump is there as soon as it captures.
         while str(self.process.pid) not in command("ip", "netns", "exec", ns.name, "ss", "-0apn"):
