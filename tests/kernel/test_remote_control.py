@@ -1,8 +1,9 @@
 """The remote-control story. A program fetched from a page reads a bulletin board over HTTP,
 finds an order there, posts a message as if a browser did, and deletes itself; a browser reads
 the same board from the same machine. All that an investigator has is the board's own access
-log (address, port, second, request) and a capture taken at the board. `alibi who` leads from
-it to the program, its download, its deletion and its parents, and not to the browser."""
+log (address, port, second, request) and a capture taken at the board. `alibi who` and `alibi
+match` lead from them to the program, its download, its deletion and its parents, and not to
+the browser."""
 
 import hashlib
 import os
@@ -12,6 +13,7 @@ import time
 import harness
 from conversations import listening
 from harness import NetNs, Recorder, act, alibi, connect, equal, json_lines, program, start, that
+from packets import Capture
 
 BOARD, VICTIM = "10.94.1.1", "10.94.1.2"
 MESSAGE = "I will do something terrible"
@@ -59,9 +61,10 @@ def browse(victim, port, path):
 def live_through_it(directory, recorder, tool):
     """The story; returns the board's log, its port, the shell that fetched the program, and browsers."""
     outside, victim = NetNs("board"), NetNs("victim")
-    connect(outside, f"{BOARD}/24", victim, f"{VICTIM}/24")
+    device, _ = connect(outside, f"{BOARD}/24", victim, f"{VICTIM}/24")
     browsers = []
     with recorder:
+        wire = Capture(outside, device, directory.path / "board.pcap")
         server = act(board, tool, netns=outside)
         port = server.hear()
         shell = start(["sh", "-c", FETCH_AND_START, "sh", BOARD, str(port), BROWSER, str(directory.path / "greeting")],
@@ -74,6 +77,7 @@ def live_through_it(directory, recorder, tool):
         browsers[-1].wait()
         access = server.hear()
         server.finish()
+        wire.stop()
     return access, port, shell, browsers
 
 
@@ -133,6 +137,16 @@ def test(directory):
         process = lead_from(directory.log, entry, port)["process"]
         method, path = entry[3].split()[:2]
         that((method, url + path) in requests(log, process["id"]), f"{entry} is said to be of {process}")
+
+    # The capture says the same of each connection.
+    matched = json_lines(alibi("match", "--dir", directory.log, directory.path / "board.pcap", "--json",
+                               check=0).stdout)
+    by_port = {m["capture_flow"]["sport"]: m for m in matched if m["capture_flow"]["dport"] == port}
+    equal(sorted(by_port), sorted(entry[1] for entry in access), "connections in the capture")
+    for entry in access:
+        match = by_port[entry[1]]
+        equal(match["verdict"], "ours", f"verdict on {entry}")
+        equal(match["process"]["id"], lead_from(directory.log, entry, port)["process"]["id"], f"process of {entry}")
 
 
 harness.main(test)
