@@ -183,6 +183,8 @@ def verify(records, is_whole):
     last = {}
     for number, r in enumerate(records, start=records[0].seq):
         equal(r.seq, number, f"seq of {r}")
+        if r.kind == "recovery":
+            offset_ns = None  # a new recorder, whose clock record follows
         if r.kind == "clock":
             offset_ns = int(r.extra["offset_ns"])
         if offset_ns is not None:

@@ -28,6 +28,16 @@ static void wait_until(double when_s) {
   nanosleep(&t, NULL);
 }
 
+// Its own function: a local variable of the caller could be clobbered by vfork.
+static pid_t launch(char** child, const char* path) {
+  pid_t pid = vfork();
+  if (pid == 0) {
+    execve(path, child, environ);
+    _exit(255);
+  }
+  return pid;
+}
+
 int main(int argc, char** argv) {
   if (argc < 5) return 2;
   int count = atoi(argv[1]);
@@ -41,11 +51,7 @@ int main(int argc, char** argv) {
     snprintf(name, sizeof name, "%s-%d", argv[3], launched);
     snprintf(code, sizeof code, "%d", launched % 251);
     char* child[] = {argv[4], name, code, NULL};
-    pid_t pid = vfork();
-    if (pid == 0) {
-      execve(argv[4], child, environ);
-      _exit(255);
-    }
+    pid_t pid = launch(child, argv[4]);
     int status = 0;
     if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
         WEXITSTATUS(status) != launched % 251) {
