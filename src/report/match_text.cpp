@@ -175,7 +175,9 @@ std::string to_json(const MatchedFlow& flow) {
       {"ancestors", first ? chain_json(first->answer.ancestors) : Json::array()},
       {"host", first ? text_or_null(first->host) : Json(nullptr)},
       {"clock_offset_s", offset_json(first)},
-      {"grade", first ? Json(to_text(first->grade)) : Json("unknown")},
+      {"grade", first                                   ? Json(to_text(first->grade))
+                : flow.verdict == Verdict::Ambiguous ? Json("ambiguous")
+                                                     : Json("unknown")},
       {"via", first ? Json(first->via) : Json(nullptr)},
       {"reason", text_or_null(flow.reason)},
       {"altered", flow.altered},

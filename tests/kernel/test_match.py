@@ -192,4 +192,5 @@ def test(directory):
     server.finish()
 
 
-harness.main(test)
+if __name__ == "__main__":
+    harness.main(test)
