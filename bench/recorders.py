@@ -49,6 +49,9 @@ class Nothing:
     def stop(self):
         pass
 
+    def facts_at_end(self):
+        return {}
+
     def cpu_s(self):
         return cpu_s(self.process.pid) if self.process else 0.0
 
@@ -60,6 +63,7 @@ class Alibi(Nothing):
     """alibi record with every sensor; its programs leave with it."""
 
     name = "alibi"
+    settings = ""
 
     def __init__(self, settings, directory):
         self.alibi, self.log = settings.alibi, directory / "log"
@@ -73,7 +77,7 @@ class Alibi(Nothing):
 
     def start(self):
         shutil.rmtree(self.log, ignore_errors=True)
-        self.config.write_text("record.keep_attached = false\n")
+        self.config.write_text("record.keep_attached = false\n" + self.settings)
         messages = open(self.config.with_suffix(".messages"), "wb")
         self.process = subprocess.Popen([self.alibi, "record", "--dir", self.log, "--config", self.config],
                                         stdout=messages, stderr=messages)
@@ -84,14 +88,17 @@ class Alibi(Nothing):
     def facts(self):
         time.sleep(1.2)  # status.json is written once a second
         state = self.state()
-        return {"records": state.get("records", 0), "lost": state.get("lost", {}).get("total", 0)}
+        files = (self.log / "packets").glob("*") if (self.log / "packets").exists() else ()
+        return {"records": state.get("records", 0), "lost": state.get("lost", {}).get("total", 0),
+                "packets": state.get("packets", {}).get("packets", 0),
+                "packet_bytes": sum(f.stat().st_size for f in files)}
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(60) != 0:
             raise Unavailable(f"alibi record failed: {self.config.with_suffix('.messages').read_text()}")
 
-    def log_bytes(self):
+    def facts_at_end(self):
         """Bytes of records as written, and after packing all of them as zstd does it at rotation."""
         files = sorted((self.log / "events").glob("*.csv*"))
         plain = b"".join(f.read_bytes() for f in files if f.suffix == ".csv")
@@ -99,7 +106,7 @@ class Alibi(Nothing):
             if f.suffix == ".zst":
                 plain += subprocess.run(["zstd", "-dcq", f], capture_output=True, check=True).stdout
         packed = subprocess.run(["zstd", "-qc", "-3"], input=plain, capture_output=True, check=True).stdout
-        return len(plain), len(packed)
+        return {"log_bytes": len(plain), "packed_bytes": len(packed)}
 
 
 AUDIT_CONFIGURATION = """\
@@ -203,4 +210,51 @@ class Bpftrace(Nothing):
         self.process.wait(20)
 
 
-ALL = [Nothing, Alibi, Auditd, Bpftrace]
+class AlibiEvents(Alibi):
+    """Without packets."""
+
+    name = "events"
+    settings = 'packets.keep = "off"\n'
+
+
+class Capturer(Nothing):
+    """96 bytes of each packet on all devices of this namespace, into a file."""
+
+    def __init__(self, settings, directory):
+        self.file, self.messages = directory / f"{self.name}.pcap", directory / f"{self.name}.messages"
+
+    def start(self):
+        if not shutil.which(self.name):
+            raise Unavailable(f"{self.name} is not installed")
+        with open(self.messages, "wb") as messages:
+            self.process = subprocess.Popen([*self.command, "-i", "any", "-s", "96", "-w", self.file],
+                                            stdout=messages, stderr=messages)
+        wait_for(lambda: self.file.exists() and self.file.stat().st_size > 0, self.name)
+
+    def facts(self):
+        """Whole only once it has ended."""
+        return {}
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+
+    def facts_at_end(self):
+        words = self.messages.read_text()
+        kept = re.search(r"(\d+) packets captured|Packets captured: (\d+)", words)
+        lost = re.search(r"(\d+) packets dropped by kernel|dropped on interface '[^']*': \d+/(\d+)", words)
+        number = lambda match: int(next(filter(None, match.groups()), 0)) if match else 0
+        return {"packets": number(kept), "lost": number(lost), "packet_bytes": self.file.stat().st_size}
+
+
+class Tcpdump(Capturer):
+    name = "tcpdump"
+    command = ["tcpdump", "-n", "-U", "-Z", "root"]
+
+
+class Dumpcap(Capturer):
+    name = "dumpcap"
+    command = ["dumpcap", "-q"]
+
+
+ALL = [Nothing, Alibi, AlibiEvents, Auditd, Bpftrace, Tcpdump, Dumpcap]

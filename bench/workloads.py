@@ -10,6 +10,7 @@ import subprocess
 import time
 
 NAMESPACE = "alibi-bench"
+IPERF_SECONDS = 1
 
 
 def children_cpu_s():
@@ -25,8 +26,11 @@ def measured(*command):
 
 
 class Load:
+    """`rate`: operations a second of the last run, of loads that go as fast as they can."""
+
     def __init__(self, name, unit, operations, run):
         self.name, self.unit, self.operations, self.run = name, unit, operations, run
+        self.rate = None
 
 
 def exec_loop(programs, count):
@@ -72,42 +76,47 @@ def other_namespace():
 
 
 def iperf_client(client):
-    """Bytes moved. iperf3 ends with 0 even when it could not connect."""
+    """Bytes moved, and bytes a second. iperf3 ends with 0 even when it could not connect."""
     for _ in range(50):  # until the server listens
         told = json.loads(subprocess.run(client, capture_output=True, text=True).stdout)
         if "error" not in told:
-            end = told["end"]
-            return end.get("sum_sent", end.get("sum"))["bytes"]
+            sent = told["end"].get("sum_sent", told["end"].get("sum"))
+            return sent["bytes"], sent["bits_per_second"] / 8
         time.sleep(0.05)
     raise RuntimeError(f"iperf3: {told['error']}")
 
 
-def iperf(is_veth, is_udp, is_reverse, kib, seconds):
-    """CPU of both ends for as much as goes through in the time, told per MiB."""
+def iperf(is_veth, is_udp, is_reverse, size):
+    """CPU of both ends for as much as goes through in the time, told per MiB; of writes of
+    64 bytes, per packet. `size` as iperf3 reads it, such as "8K"."""
     address, prefix = ("10.99.7.2", ["ip", "netns", "exec", NAMESPACE]) if is_veth else ("127.0.0.1", [])
-    client = ["iperf3", "-c", address, "-p", "5999", "-J", "-l", f"{kib}K", "-t", str(seconds)]
+    client = ["iperf3", "-c", address, "-p", "5999", "-J", "-l", size, "-t", str(IPERF_SECONDS)]
     client += ["-u", "-b", "0"] * is_udp + ["-R"] * is_reverse
+
+    unit, unit_bytes = ("packet", 64) if size == "64" else ("MiB", 2**20)
 
     def run():
         before = children_cpu_s()
         server = subprocess.Popen([*prefix, "iperf3", "-s", "-1", "-p", "5999"], stdout=subprocess.DEVNULL)
         try:
-            moved = iperf_client(client)
+            moved, bytes_a_second = iperf_client(client)
             server.wait(5)
         except subprocess.TimeoutExpired:
             pass  # its last word is not needed; ended below
         finally:
             server.kill()
             server.wait()
-        return (children_cpu_s() - before) / (moved / 2**20)
+        load.rate = bytes_a_second / unit_bytes
+        return (children_cpu_s() - before) / (moved / unit_bytes)
 
-    name = f"iperf {'veth' if is_veth else 'lo'} {'udp' if is_udp else 'tcp'} {'in' if is_reverse else 'out'} {kib} KiB"
-    return Load(name, "MiB", 1, run)
+    name = f"iperf {'veth' if is_veth else 'lo'} {'udp' if is_udp else 'tcp'} {'in' if is_reverse else 'out'} {size}"
+    load = Load(name, unit, 1, run)
+    return load
 
 
-def iperf_loads(sizes, seconds):
-    return [iperf(veth, udp, reverse, kib, seconds)
-            for veth in (False, True) for udp in (False, True) for reverse in (False, True) for kib in sizes]
+def iperf_loads(sizes):
+    return [iperf(veth, udp, reverse, size)
+            for veth in (False, True) for udp in (False, True) for reverse in (False, True) for size in sizes]
 
 
 def all_loads(settings, directory):
@@ -117,7 +126,8 @@ def all_loads(settings, directory):
              compile_load(directory, 8 if quick else 40),
              connect_loop(programs, 2000 if quick else 10000, 0),
              connect_loop(programs, 2000 if quick else 10000, 64)]
-    return loads + iperf_loads([8] if quick else [1, 2, 4, 8, 16, 32], 1 if quick else 3)
+    return (loads + [iperf(veth, True, False, "64") for veth in (False, True)] +
+            iperf_loads(["8K"] if quick else ["1K", "2K", "4K", "8K", "16K", "32K"]))
 
 
 def cpu_count():
