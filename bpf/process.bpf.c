@@ -13,6 +13,7 @@
 #include "lib/emit.h"
 #include "lib/paths.h"
 #include "lib/process_key.h"
+#include "lib/syscall.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -247,23 +248,6 @@ SEC("tp_btf/module_free")
 int BPF_PROG(al_module_free, struct module *module) { return kernel_module(module, 0); }
 
 /* ------------------------------------------------- system calls that ended */
-
-struct syscall_exit { /* tracepoint format syscalls/sys_exit_* */
-  u64 common;
-  long nr;
-  long ret;
-};
-
-/* The arguments, as the caller's saved registers still have them. */
-static __always_inline struct pt_regs *user_registers(void) {
-#ifdef ALIBI_LEGACY
-  enum { KERNEL_STACK_BYTES = 16384 }; /* x86_64 THREAD_SIZE */
-  struct task_struct *task = (void *)bpf_get_current_task();
-  return (void *)BPF_CORE_READ(task, stack) + KERNEL_STACK_BYTES - bpf_core_type_size(struct pt_regs);
-#else
-  return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-#endif
-}
 
 static __always_inline int exec_failed(long ret, bool has_dirfd) {
   if (ret >= 0) return 0;

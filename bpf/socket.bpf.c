@@ -22,6 +22,7 @@
 #include "lib/packet.h"
 #include "lib/process_key.h"
 #include "lib/socket_state.h"
+#include "lib/syscall.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -360,22 +361,6 @@ SEC("cgroup/connect4") int al_connect4(struct bpf_sock_addr *ctx) { return sends
 SEC("cgroup/connect6") int al_connect6(struct bpf_sock_addr *ctx) { return sends(ctx, true); }
 SEC("cgroup/sendmsg4") int al_sendmsg4(struct bpf_sock_addr *ctx) { return sends(ctx, false); }
 SEC("cgroup/sendmsg6") int al_sendmsg6(struct bpf_sock_addr *ctx) { return sends(ctx, false); }
-
-struct syscall_exit {
-  u64 common;
-  long nr;
-  long ret;
-};
-
-static __always_inline struct pt_regs *user_registers(void) {
-#ifdef ALIBI_LEGACY
-  enum { KERNEL_STACK_BYTES = 16384 }; /* x86_64 THREAD_SIZE */
-  return (void *)BPF_CORE_READ(current_task(), stack) + KERNEL_STACK_BYTES -
-         bpf_core_type_size(struct pt_regs);
-#else
-  return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-#endif
-}
 
 SEC("tp/syscalls/sys_exit_socket")
 int al_socket(struct syscall_exit *ctx) {
