@@ -10,6 +10,7 @@ Prints "sensor NAME STATE DETAIL" lines and one line per check.
 import array
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -201,6 +202,14 @@ def failed_exec():
     return {"pid": pid, "codes": (ended(pid),)}
 
 
+def deleted(directory):
+    path = f"{directory}/gone"
+    shutil.copy(f"{PROGRAMS}/tiny", path)
+    subprocess.run([path, "0"], check=True)
+    pid = child(os.unlink, path)
+    return {"pid": pid, "path": path, "codes": (ended(pid),)}
+
+
 def command(*words):
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return process.pid, process.wait()
@@ -281,6 +290,9 @@ def judge(records, did, before, skipped):
     check("module: libc mapped", any(pid_of(r) == pid and "libc.so" in r["name"] for r in j.of("module")))
     check("failed exec", any(pid_of(r) == did["failed_exec"]["pid"] and r["result"] == "ENOENT"
                              for r in j.of("exec_fail")))
+    p = did["deleted"]
+    check("deleted executable", [(pid_of(r), r["name"]) for r in j.of("file_delete")] == [(p["pid"], p["path"])],
+          j.of("file_delete"))
     check("mount", any(pid_of(r) == did["mount"][0] and r["name"].endswith("/mnt") for r in j.of("mount")),
           j.of("mount"))
     check("kernel module", any(r["name"] == "dummy" and r["result"] == "loaded" and pid_of(r) == did["modprobe"][0]
@@ -322,7 +334,7 @@ def main():
     did = {"true": command("/bin/true", "one", "two words"), "false": command("/bin/false"),
            "failed_exec": failed_exec(), "mount": command("mount", "-t", "tmpfs", "tmpfs", "/mnt"),
            "modprobe": command("modprobe", "dummy"), "prefork": prefork(), "passed_on": passed_on(),
-           "refused": refused(), "datagrams": datagrams(), "inherited": inherited_datagrams(),
+           "refused": refused(), "deleted": deleted(directory), "datagrams": datagrams(), "inherited": inherited_datagrams(),
            "ping": command("ping", "-c", "2", "-i", "0.2", "127.0.0.1"), "dns": ask_name("alibi.example"),
            "storm": storm("storm", STORM)}
 
@@ -338,6 +350,8 @@ def main():
     check("stops with status 0", recorder.end(signal.SIGTERM) == 0, open(recorder.said.name).read())
     judge(recorder.records(), did, before, state.get("skipped_by_kernel", 0))
     os.kill(before, signal.SIGKILL)
+    sees_packets = any(s["name"] == "packet" and s["state"] == "ok" for s in state["sensors"])
+    check("packets", (state["packets"]["packets"] > 0) == sees_packets, state["packets"])
     for sensor in state["sensors"]:
         say(f"sensor {sensor['name']} {sensor['state']} {sensor.get('detail', '')}")
     say(f"skipped_by_kernel {state.get('skipped_by_kernel')}")
