@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::size_t kFramingBytes = 12;  // type, length, length again
 constexpr std::size_t kPacketHeadBytes = 28;
-constexpr std::uint16_t kPacketIdOption = 5;
 
 template <typename T>
 T number(std::span<const std::byte> bytes, std::size_t at) {
@@ -37,7 +36,7 @@ std::optional<std::uint64_t> packet_number(std::span<const std::byte> block) {
     const auto code = number<std::uint16_t>(block, at);
     const std::size_t length = number<std::uint16_t>(block, at + 2);
     if (code == packet::kEndOfOptions) break;
-    if (code == kPacketIdOption && length == 8 && at + 12 <= block.size() - 4)
+    if (code == packet::packet_option::kPacketId && length == 8 && at + 12 <= block.size() - 4)
       return number<std::uint64_t>(block, at + 4);
     at += 4 + padded(length);
   }

@@ -30,6 +30,18 @@ def receive(sock, count):
     return got
 
 
+def answer_request(connection, page):
+    """Answers one HTTP request, waits for the other side to close, and returns how many bytes
+    the request had."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += connection.recv(4096)
+    connection.sendall(page)
+    connection.recv(1)
+    connection.close()
+    return len(request)
+
+
 def answer(connection):
     """The serving side of one conversation; ends after the client has closed."""
     receive(connection, len(ASK))

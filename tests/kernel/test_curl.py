@@ -1,7 +1,7 @@
 """curl once, IPv4 and IPv6: the flow, the program, its life, and the answer of `who`."""
 
 import harness
-from conversations import check_exit, check_life, check_tcp, check_who, listening
+from conversations import answer_request, check_exit, check_life, check_tcp, check_who, listening
 from harness import Recorder, act, count_packets, NetNs, Tcpdump, socket_truth, start, that, equal
 
 PAGE = b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nalibi\n"
@@ -13,13 +13,7 @@ def serve_pages(channel, address):
     channel.tell(port)
     connection, _ = server.accept()
     truth = socket_truth(connection)
-    request = b""
-    while b"\r\n\r\n" not in request:
-        request += connection.recv(4096)
-    connection.sendall(PAGE)
-    connection.recv(1)
-    connection.close()
-    channel.tell({**truth, "request": len(request)})
+    channel.tell({**truth, "request": answer_request(connection, PAGE)})
 
 
 def test(directory):

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import harness
-from conversations import listening, receive
+from conversations import answer_request, listening, receive
 from harness import ABSENT, NetNs, Recorder, SOME, act, check, equal, like, socket_truth, start, that
 
 PAGE = b"HTTP/1.1 200 OK\r\nServer: test\r\nContent-Length: 6\r\nConnection: close\r\n\r\nalibi\n"
@@ -20,12 +20,7 @@ def serve(channel, address):
     for _ in range(3):
         connection, _ = server.accept()
         truth = socket_truth(connection)
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += connection.recv(4096)
-        connection.sendall(PAGE)
-        connection.recv(1)
-        connection.close()
+        answer_request(connection, PAGE)
         channel.tell(truth)
 
 
