@@ -1,0 +1,32 @@
+#pragma once
+// Reads leaves and notes of a seal from its files, bounded, in order.
+// Thread: one per object. Memory: one file of leaves at a time.
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "seal/note.hpp"
+#include "seal/seal_layout.hpp"
+#include "store/disk.hpp"
+
+namespace alibi::seal {
+
+/// Calls `visit` with the index and the line (LF included) of each leaf in
+/// [from, to), until it returns false. Returns the index after the last leaf that
+/// was visited: less than `to` when leaves are missing or the last one is torn.
+/// Errors: Io; Corrupt when a line is longer than allowed or a file is missing
+/// between others.
+[[nodiscard]] Result<std::uint64_t> for_each_leaf(
+    store::Disk& disk, const SealLayout& layout, std::uint64_t from, std::uint64_t to,
+    const std::function<bool(std::uint64_t index, std::string_view line)>& visit);
+
+/// All final checkpoints, all cosigned ones, in order.
+[[nodiscard]] Result<std::vector<Note>> read_epoch_notes(store::Disk& disk,
+                                                         const SealLayout& layout);
+[[nodiscard]] Result<std::vector<Note>> read_cosigned_notes(store::Disk& disk,
+                                                            const SealLayout& layout);
+
+}  // namespace alibi::seal
