@@ -169,21 +169,18 @@ int al_it_sockets(struct bpf_iter__bpf_sk_storage_map *ctx) {
   u8 state = SOCK_READ(sk, __sk_common.skc_state);
   if (s->role == ALIBI_ROLE_LISTENER || state == TCP_CLOSE || state == TCP_LISTEN) return 0;
   u64 now = bpf_ktime_get_boot_ns();
-  if (!(s->flags & ALIBI_FLOW_ANNOUNCED)) {
-    if (now - s->created_ns < c->open_after_ns) return 0;
-    s->flags |= ALIBI_FLOW_ANNOUNCED;
-    s->reported_ns = now;
-    emit_flow(sk, s, ALIBI_FLOW_OPEN, state);
+  bool is_told = s->flags & ALIBI_FLOW_ANNOUNCED;
+  if (now - (is_told ? s->reported_ns : s->created_ns) <
+      (is_told ? c->update_after_ns : c->open_after_ns))
     return 0;
-  }
-  if (now - s->reported_ns < c->update_after_ns) return 0;
   struct tcp_sock *tp = TCP_SOCK_OF(sk);
   if (!tp) return 0;
   u64 bytes = SOCK_READ(tp, bytes_sent) + SOCK_READ(tp, bytes_received);
-  if (bytes == s->reported_bytes) return 0;
+  if (is_told && bytes == s->reported_bytes) return 0;
+  s->flags |= ALIBI_FLOW_ANNOUNCED;
   s->reported_bytes = bytes;
   s->reported_ns = now;
-  emit_flow(sk, s, ALIBI_FLOW_UPDATE, state);
+  emit_flow(sk, s, is_told ? ALIBI_FLOW_UPDATE : ALIBI_FLOW_OPEN, state);
   return 0;
 }
 

@@ -216,6 +216,11 @@ const Key kKeys[] = {
     ALIBI_FLAG_KEY("record.modules", record_modules),
     ALIBI_FLAG_KEY("record.dns", record_dns),
     ALIBI_FLAG_KEY("record.failed_exec", record_failed_exec),
+    {"record.flow_update", "a duration, 1s to 1d, such as \"5min\"",
+     [](Options& o, const toml::node& n) {
+       return read_milliseconds(o.flow_update_ms, n, 1000, kDayMs);
+     },
+     [](const Options& o) { return toml_text(duration_ms_text(o.flow_update_ms)); }},
     ALIBI_FLAG_KEY("record.keep_attached", keep_attached),
     {"record.disabled_sensors", "a list of sensor names, such as [\"modules\"]",
      [](Options& o, const toml::node& n) { return read_names(o.disabled_sensors, n); },

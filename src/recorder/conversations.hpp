@@ -35,7 +35,7 @@ class Conversations {
   struct Times {
     std::uint64_t open_after_ns = 1'000'000'000;
     std::uint64_t idle_after_ns = 10'000'000'000;
-    std::uint64_t update_after_ns = 300'000'000'000;
+    std::uint64_t update_after_ns = 0;
   };
 
   Conversations(int map_fd, Times times) : map_fd_(map_fd), times_(times) {}

@@ -31,7 +31,6 @@ using event::Kind;
 using event::Record;
 
 constexpr std::uint64_t kOpenAfterNs = 1'000'000'000;
-constexpr std::uint64_t kUpdateAfterNs = 300'000'000'000;
 constexpr std::uint64_t kWakeBytes = 256 << 10;
 constexpr std::uint32_t kLeastRingBytes = 4096;
 
@@ -46,7 +45,7 @@ alibi_config kernel_settings(const Options& options, std::uint64_t open_after_ns
   alibi_config config{};
   config.wake_bytes = kWakeBytes;
   config.open_after_ns = open_after_ns;
-  config.update_after_ns = kUpdateAfterNs;
+  config.update_after_ns = options.flow_update_ms * 1'000'000;
   config.recorder_tgid = static_cast<__u32>(::getpid());
   config.wire_version = ALIBI_WIRE_VERSION;
   config.packet_payload_bytes = options.packets.payload_bytes;

@@ -41,6 +41,7 @@ struct Options {
   bool record_modules = true;  ///< library mappings
   bool record_dns = true;
   bool record_failed_exec = true;
+  std::uint64_t flow_update_ms = 300'000;  ///< a flow that lives longer is told again
   PacketOptions packets;
   std::string config_sha256;  ///< of the configuration as read, written into recorder_start
   std::vector<std::string> disabled_sensors;  ///< by name, for tests and for kernels that misbehave
