@@ -232,9 +232,9 @@ Result<Policy> Policy::from_text(std::string_view text) {
   return policy;
 }
 
-bool Policy::is_satisfied(const std::vector<std::string>& witnesses) const {
+bool Policy::is_satisfied(const std::vector<std::string>& names) const {
   if (quorum == "none") return true;
-  std::set<std::string, std::less<>> satisfied(witnesses.begin(), witnesses.end());
+  std::set<std::string, std::less<>> satisfied(names.begin(), names.end());
   for (const Group& group : groups) {  // members stand before their group
     const auto count = std::ranges::count_if(
         group.members, [&](const std::string& member) { return satisfied.contains(member); });

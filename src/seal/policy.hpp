@@ -34,7 +34,7 @@ struct Policy {
   /// Errors: Corrupt with the number of the line; weak keys too.
   static Result<Policy> from_text(std::string_view text);
   /// Whether these witnesses are enough.
-  [[nodiscard]] bool is_satisfied(const std::vector<std::string>& witnesses) const;
+  [[nodiscard]] bool is_satisfied(const std::vector<std::string>& names) const;
 };
 
 struct Requirements {
