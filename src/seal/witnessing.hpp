@@ -20,6 +20,7 @@ struct Offer {
   std::string note;  ///< signed by the log key and the epoch key
   std::uint64_t size = 0;
   Hash root;
+  bool wants_stamp = false;  ///< ask time-stamp authorities now, not at the next full hour
 };
 
 /// Where answers go. Thread: any; the calls do not block, what they tell is on
@@ -34,6 +35,9 @@ class Receipts {
   /// and a `receipt` leaf. `name` is [a-z0-9.-]+, `time` RFC 3339 or empty.
   virtual void stamped(std::uint64_t size, std::string token, std::string name,
                        std::string time) = 0;
+  /// Something no retry cures: a `fault` leaf with these pairs, `result` one of
+  /// `witness_ahead`, `witness_back`, `witness_fork`. Told once, not at each attempt.
+  virtual void fault(std::string result, std::string error) = 0;
 };
 
 class Witnessing {
