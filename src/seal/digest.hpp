@@ -1,6 +1,6 @@
 #pragma once
-// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) by OpenSSL, with the digest
-// fetched once: a fetch for each call costs more than hashing a line.
+// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) by OpenSSL. Each line costs
+// several digests of few bytes: docs/decisions/sha256.md.
 // Thread: one per Sha256 object; the functions any.
 
 #include <array>

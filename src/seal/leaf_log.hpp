@@ -16,14 +16,16 @@ namespace alibi::seal {
 
 /// Calls `visit` with the index and the line (LF included) of each leaf in
 /// [from, to), until it returns false. Returns the index after the last leaf that
-/// was visited: less than `to` when leaves are missing or the last one is torn.
-/// Errors: Io; Corrupt when a line is longer than allowed or a file is missing
-/// between others.
+/// was visited: less than `to` when leaves or a file of them are missing, or the last
+/// one is torn. Errors: Io; Corrupt when a line is longer than allowed or a file has
+/// too many.
 [[nodiscard]] Result<std::uint64_t> for_each_leaf(
     store::Disk& disk, const SealLayout& layout, std::uint64_t from, std::uint64_t to,
     const std::function<bool(std::uint64_t index, std::string_view line)>& visit);
 
-/// All final checkpoints, all cosigned ones, in order.
+/// All final checkpoints, all cosigned ones, in order. Bytes that are no note end the
+/// reading of their file (docs/seal-format.md, details of steps 6 and 7).
+/// Errors: Io; Corrupt when a file is larger than it can be.
 [[nodiscard]] Result<std::vector<Note>> read_epoch_notes(store::Disk& disk,
                                                          const SealLayout& layout);
 [[nodiscard]] Result<std::vector<Note>> read_cosigned_notes(store::Disk& disk,

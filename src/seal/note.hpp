@@ -36,6 +36,7 @@ struct Note {
 /// Errors: Corrupt.
 [[nodiscard]] Result<Note> parse_note(std::string_view bytes);
 /// Notes that follow each other in one file; `used` is where the last whole one ends.
+/// A file cut exactly after a signature line shows a note with fewer of them.
 [[nodiscard]] std::vector<Note> parse_notes(std::string_view bytes, std::size_t& used);
 
 struct Checkpoint {
@@ -54,12 +55,12 @@ struct Checkpoint {
                                         std::uint64_t time_s);
 
 enum class Signed : std::uint8_t {
-  No,     ///< no line by this name and key hash
+  No,  ///< no line by this name and key hash
   Yes,
   Wrong,  ///< a line by it whose signature is wrong: the note is worthless
 };
 [[nodiscard]] Signed check_signature(const Note& note, const VerificationKey& key);
-/// The time of a valid cosignature by `key`, seconds since 1970.
+/// The time of a valid cosignature by `key`, seconds since 1970; the earliest of several.
 [[nodiscard]] std::optional<std::uint64_t> cosigned_at(const Note& note,
                                                        const VerificationKey& key);
 

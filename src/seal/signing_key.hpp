@@ -2,8 +2,8 @@
 // Ed25519 (RFC 8032) by libsodium, and keys as C2SP signed-note writes them:
 //   verification key  NAME+HASH+b64(type || key)
 //   signing key       PRIVATE+KEY+NAME+HASH+b64(type || seed)
-// Keys of small order and non-canonical encodings are refused, also where
-// OpenSSL and Go accept them. Thread: any.
+// Keys that are no point of prime order (of small order among them) and non-canonical
+// encodings are refused, also where OpenSSL and Go accept them. Thread: any.
 
 #include <array>
 #include <cstdint>

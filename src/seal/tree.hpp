@@ -53,6 +53,7 @@ using NodeReader = std::function<Result<Hash>(unsigned level, std::uint64_t inde
 
 [[nodiscard]] bool check_inclusion(const Hash& leaf, std::uint64_t index, std::uint64_t size,
                                    std::span<const Hash> proof, const Hash& root);
+/// Two trees of one size need no proof; an old tree of no leaves has the root of none.
 [[nodiscard]] bool check_consistency(std::uint64_t old_size, const Hash& old_root,
                                      std::uint64_t size, const Hash& root,
                                      std::span<const Hash> proof);
