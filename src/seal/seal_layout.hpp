@@ -26,6 +26,8 @@ struct SealLayout {
   [[nodiscard]] std::filesystem::path requirements() const { return identity() / "requirements"; }
   [[nodiscard]] std::filesystem::path recipients() const { return identity() / "recipients"; }
   [[nodiscard]] std::filesystem::path log_key() const { return secret() / "log.key"; }
+  /// In its place where a TPM keeps the key (seal/tpm_key.hpp).
+  [[nodiscard]] std::filesystem::path log_tpm() const { return secret() / "log.tpm"; }
   [[nodiscard]] std::filesystem::path epoch_key() const { return secret() / "epoch.key"; }
   [[nodiscard]] std::filesystem::path checkpoint() const { return log() / "checkpoint"; }
   [[nodiscard]] std::filesystem::path published() const { return log() / "published"; }
