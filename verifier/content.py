@@ -1,0 +1,199 @@
+"""The files of one segment against its leaves (seal-format.md 9, step 9)."""
+
+import hashlib
+import os
+import re
+import subprocess
+
+import trees
+from notes import read_file
+
+
+class Content:
+    """The files of one segment against its leaves."""
+
+    def __init__(self, log, stream, segment, blocks, closed, newest):
+        self.log, self.stream, self.segment, self.blocks = log, stream, segment, blocks
+        self.closed, self.newest = closed, newest
+        self.counted = False
+
+    def check(self, names):
+        first = self.blocks[0].index
+        gone = any(leaf.type == "retention" and leaf["stream"] == self.stream
+                   and leaf["first"] <= self.segment <= leaf["last"]
+                   for leaf in self.log.leaves[self.blocks[-1].index:])
+        seed_place = "%s/%0*d.seed" % (self.stream, 20 if self.stream == "packets" else 16, self.segment)
+        if not names:
+            if not gone:
+                self.log.fail("MISSING", "no file of segment %d of %s" % (self.segment, self.stream), first,
+                              file=seed_place[:-5])
+            return
+        seed = self.read_seed(seed_place, first, gone)
+        for name in sorted(names):
+            place = "%s/%s" % (self.stream, name)
+            try:
+                file = open(self.log.path(place), "rb")
+            except FileNotFoundError:  # the recorder packed it meanwhile
+                place += ".zst"
+                file = open(self.log.path(place), "rb")
+            with file:
+                if self.packed_form_is_right(place, file):
+                    self.judge(place, file, seed)
+
+    def read_seed(self, place, first, gone):
+        data = None
+        identity = self.log.options.identity
+        if os.path.exists(self.log.path(place)):
+            data = read_file(self.log.path(place), 4096)
+        elif os.path.exists(self.log.path(place + ".age")):
+            if identity is None:
+                return None
+            with open(self.log.path(place + ".age"), "rb") as file:
+                result = subprocess.run(["age", "-d", "-i", identity], stdin=file, check=False,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            if result.returncode:
+                self.log.fail("UNDECRYPTABLE", place + ".age: age refuses it", first, file=place)
+                return None
+            data = result.stdout
+        elif not gone:
+            self.log.fail("MISSING", place + " is not there", first, file=place)
+        if data is None:
+            return None
+        if not re.fullmatch(rb"[0-9a-f]{64}\n", data):
+            self.log.fail("ALTERED", place + " is not 64 hex digits", first, file=place)
+            return None
+        return bytes.fromhex(data[:64].decode())
+
+    def packed_form_is_right(self, place, file):
+        """Size and hash of a packed or encrypted file, where a `segment` leaf has them."""
+        form = {"zst": "packed", "age": "encrypted"}.get(place.rsplit(".", 1)[1])
+        if form is None or self.closed is None:
+            return True
+        pairs = self.closed.pairs
+        if form + "_sha256" not in pairs:
+            return True
+        digest, size = hashlib.sha256(), 0
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+            size += len(chunk)
+        file.seek(0)
+        if digest.hexdigest() == pairs[form + "_sha256"] and str(size) == str(pairs[form + "_bytes"]):
+            return True
+        self.log.fail("ALTERED", place + " is not the file that was sealed", self.closed.index, file=place)
+        return False
+
+    def judge(self, place, file, seed):
+        leaf = self.closed.index if self.closed else self.blocks[0].index
+        children = []
+        if place.endswith(".age"):
+            identity = self.log.options.identity
+            if identity is None:
+                if self.closed is None or "encrypted_sha256" not in self.closed.pairs:
+                    self.log.fail("UNDECRYPTABLE", place + ": no identity, and no hash of it", leaf, file=place)
+                else:
+                    self.log.gaps.append((leaf, "encrypted", place + ": content not checked"))
+                return
+            trial = subprocess.run(["age", "-d", "-i", identity], stdin=file, check=False,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if trial.returncode:
+                self.log.fail("UNDECRYPTABLE", place + ": age refuses it", leaf, file=place)
+                return
+            file.seek(0)
+            children.append(child(["age", "-d", "-i", identity], file))
+            file = children[0].stdout
+        if ".zst" in place:
+            children.append(child(["zstd", "-dcq", "--memory=128MB"], file))
+            file = children[-1].stdout
+        try:
+            if seed is not None:
+                self.check_text(place, file, seed)
+        finally:
+            for process in children:
+                process.stdout.close()
+                process.kill()
+                process.wait()
+
+    def check_text(self, place, file, seed):
+        """Every block of the plain text that `file` gives."""
+        log, digest, header = self.log, hashlib.sha256(), None
+        text = Counted(file, digest)
+        if self.blocks[0]["offset"]:
+            log.gaps.append((None, "unsealed", "%s: %d bytes from before sealing"
+                             % (place, self.blocks[0]["offset"])))
+            start = text.exactly(self.blocks[0]["offset"])
+            header = start.split(b"\n")[0] + b"\n"
+        for leaf in self.blocks:
+            data = text.exactly(leaf["bytes"])
+            if header is None:
+                header = data.split(b"\n")[0] + b"\n"
+            problem = ("ALTERED", "the file ends in this block") if len(data) != leaf["bytes"] \
+                else self.check_block(leaf, data, header, seed)
+            if problem:
+                log.fail(problem[0], "%s, block %d: %s" % (place, leaf["block"], problem[1]), leaf.index,
+                         file=place, offset=leaf["offset"])
+                return
+        if not self.counted:
+            self.counted = True
+            log.records[self.stream] += sum(leaf["last"] - leaf["first"] + 1 for leaf in self.blocks
+                                            if leaf["last"])
+        at = self.blocks[-1]["offset"] + self.blocks[-1]["bytes"]
+        if self.closed is not None:
+            text.exactly(max(0, self.closed["bytes"] - at))
+            more = file.read(1)
+            if text.size != self.closed["bytes"] or more or digest.hexdigest() != self.closed["sha256"]:
+                log.fail("ALTERED", place + ": not the text that was packed", self.closed.index, file=place)
+            elif self.closed["bytes"] > at:
+                log.tail = log.tail or (place, at)
+        elif file.read(1) and not (log.growing and self.newest):
+            log.tail = log.tail or (place, at)
+
+    def check_block(self, leaf, data, header, seed):
+        """None, or a verdict and why."""
+        salts = trees.salts_of_block(seed, leaf["block"], leaf["items"]) \
+            if leaf["items"] <= len(data) else b""
+        if self.stream == "events":
+            items = [line + b"\n" for line in data.split(b"\n")[:-1]]
+            columns = trees.Columns(header, self.log.hideable)
+            has_header = leaf["offset"] == 0
+            hashes = [trees.line_leaf(salts[at:at + 16], item if has_header and at == 0 else
+                                      columns.committed(item, salts[at:at + 128]))
+                      for at, item in zip(range(0, len(salts), 128), items)]
+            numbers = [item.split(b",", 1)[0] for item in items[1 if has_header else 0:]]
+            expected = [b"%d" % (leaf["first"] + i) for i in range(len(numbers))]
+        else:
+            try:
+                items = trees.split_packets(data)
+            except ValueError as error:
+                return "ALTERED", str(error)
+            hashes = [trees.packet_leaf(salts[at:at + 16], item)
+                      for at, item in zip(range(0, len(salts), 128), items)]
+            numbers = [n for n in map(trees.packet_number, items) if n is not None]
+            expected = [leaf["first"] + i for i in range(len(numbers))]
+        if len(items) != leaf["items"] or trees.tree_hash(hashes) != leaf["root"] or \
+                sum(map(len, items)) != len(data):
+            return "ALTERED", "its bytes are not those that were sealed"
+        if numbers != expected or len(numbers) != (leaf["last"] and leaf["last"] + 1 - leaf["first"]):
+            return "REORDERED", "the numbers of its records are not those of the leaf"
+        return None
+
+
+class Counted:
+    """A stream, its length and its hash as far as it was read."""
+
+    def __init__(self, file, digest):
+        self.file, self.digest, self.size = file, digest, 0
+
+    def exactly(self, count):
+        data = bytearray()
+        while len(data) < count:
+            chunk = self.file.read(min(count - len(data), 16 << 20))
+            if not chunk:
+                break
+            data += chunk
+        self.digest.update(data)
+        self.size += len(data)
+        return bytes(data)
+
+
+def child(command, file):
+    return subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
