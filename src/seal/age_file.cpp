@@ -98,7 +98,7 @@ std::optional<Key> parse_recipient(std::string_view text) {
   if (!text.starts_with(kPrefix) || text.size() != kPrefix.size() + kDataDigits + kChecksumDigits)
     return std::nullopt;
   std::uint32_t sum = 1;
-  for (const std::uint32_t value : {3, 3, 3, 0, 1, 7, 5})  // "age", as the checksum sees it
+  for (const std::uint32_t value : {3U, 3U, 3U, 0U, 1U, 7U, 5U})  // "age", as the checksum sees it
     sum = bech32_step(sum, value);
   Key key{};
   std::size_t bytes = 0;

@@ -11,6 +11,7 @@
 namespace alibi::seal {
 
 [[nodiscard]] std::string to_base64(std::string_view bytes);
+void append_base64(std::string& to, std::string_view bytes);
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 /// Without padding.
 [[nodiscard]] std::string to_base64url(std::string_view bytes);

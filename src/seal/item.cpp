@@ -1,12 +1,12 @@
 #include "seal/item.hpp"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 #include "base/check.hpp"
 #include "seal/bytes.hpp"
-#include "seal/sodium.hpp"
 #include "store/pcapng_blocks.hpp"
 
 namespace alibi::seal {
@@ -21,20 +21,30 @@ std::string_view salt_at(std::string_view salts, std::size_t k) {
   return salts.substr(k * kSaltBytes, kSaltBytes);
 }
 
+/// Where the first comma at or after `from` stands that is not between quotes; `quote`
+/// is the first quote there, and moves on.
+std::size_t find_comma(std::string_view line, std::size_t from, std::size_t& quote) {
+  std::size_t comma = line.find(',', from);
+  while (quote < comma) {  // npos is greater than every position
+    const std::size_t end = line.find('"', quote + 1);
+    if (end == std::string_view::npos) return end;
+    quote = line.find('"', end + 1);
+    comma = line.find(',', end + 1);
+  }
+  return comma;
+}
+
 /// Fields of `line`, which has no LF, into `fields`.
 void split_into(std::string_view line, std::vector<std::string_view>& fields) {
   fields.clear();
+  std::size_t quote = line.find('"');
   std::size_t begin = 0;
-  bool is_quoted = false;
-  for (std::size_t at = 0; at < line.size(); ++at) {
-    if (line[at] == '"') {
-      is_quoted = !is_quoted;
-    } else if (line[at] == ',' && !is_quoted) {
-      fields.push_back(line.substr(begin, at - begin));
-      begin = at + 1;
-    }
+  while (true) {
+    const std::size_t comma = find_comma(line, begin, quote);
+    fields.push_back(line.substr(begin, comma - begin));
+    if (comma == std::string_view::npos) return;
+    begin = comma + 1;
   }
-  fields.push_back(line.substr(begin));
 }
 
 std::string_view without_lf(std::string_view line) {
@@ -45,7 +55,7 @@ std::string_view without_lf(std::string_view line) {
 void append_commitment(Sha256& sha, std::string_view salt, std::string_view field,
                        std::string& to) {
   to += '#';
-  to += sha.begin().add(kColumnTag).add(salt).add(field).finish().to_base64();
+  append_base64(to, sha.begin().add(kColumnTag).add(salt).add(field).finish().view());
 }
 
 /// Appends the committed line to `to`; `fields` is room to work in.
@@ -80,12 +90,21 @@ Seed block_seed(const Seed& segment_seed, std::uint64_t block) {
 }
 
 std::string salts_of(const Seed& block_seed, std::size_t items) {
-  require_sodium();
   // The counter has 32 bits and counts two blocks of 64 bytes for each item.
-  ALIBI_CHECK(items <= std::numeric_limits<std::uint32_t>::max() / 2);
-  static constexpr unsigned char kNonce[crypto_stream_chacha20_ietf_NONCEBYTES] = {};
-  std::string salts(items * kItemSalts, '\0');
-  ::crypto_stream_chacha20_ietf(unsigned_bytes(salts), salts.size(), kNonce, block_seed.data());
+  ALIBI_CHECK(items <= std::numeric_limits<int>::max() / kItemSalts);
+  static EVP_CIPHER* const chacha20 = EVP_CIPHER_fetch(nullptr, "ChaCha20", nullptr);
+  ALIBI_CHECK(chacha20 != nullptr);
+  static constexpr unsigned char kCounterAndNonce[16] = {};
+  std::string salts(items * kItemSalts, '\0');  // the keystream is what zeros become
+  const auto bytes = reinterpret_cast<unsigned char*>(salts.data());
+  int written = 0;
+  EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
+  const bool is_done =
+      context != nullptr &&
+      EVP_EncryptInit_ex2(context, chacha20, block_seed.data(), kCounterAndNonce, nullptr) == 1 &&
+      EVP_EncryptUpdate(context, bytes, &written, bytes, static_cast<int>(salts.size())) == 1;
+  EVP_CIPHER_CTX_free(context);
+  ALIBI_CHECK(is_done && static_cast<std::size_t>(written) == salts.size());
   return salts;
 }
 

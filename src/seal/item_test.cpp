@@ -42,6 +42,34 @@ TEST(Fields, AreCutAtCommasOutsideQuotes) {
   EXPECT_EQ(split_fields("\"a,b"), (Fields{"\"a,b"}));
 }
 
+/// Section 3, word for word.
+std::vector<std::string> defined_fields(std::string_view line) {
+  std::vector<std::string> fields(1);
+  bool is_quoted = false;
+  for (const char byte : line) {
+    if (byte == '"') is_quoted = !is_quoted;
+    if (byte == ',' && !is_quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += byte;
+    }
+  }
+  return fields;
+}
+
+TEST(Fields, AreThoseOfTheDefinition) {
+  for (std::size_t length = 0; length <= 8; ++length) {
+    for (std::size_t choice = 0; choice < std::size_t{1} << (2 * length); ++choice) {
+      std::string line;
+      for (std::size_t i = 0; i < length; ++i)
+        line += "a,\"b"[choice >> (2 * i) & 3];
+      const auto fields = split_fields(line + "\n");
+      ASSERT_EQ(std::vector<std::string>(fields.begin(), fields.end()), defined_fields(line))
+          << line;
+    }
+  }
+}
+
 TEST(Fields, ColumnsAreThoseOfTheHeaderInItsOrder) {
   const auto columns = Columns::from("user,args", "seq,user,exe,args\n");
   ASSERT_TRUE(columns);

@@ -22,11 +22,11 @@ TEST(Bytes, Base64HasOneFormOnly) {
   EXPECT_EQ(from_base64("Zm8="), "fo");
   EXPECT_EQ(from_base64(""), "");
   for (const char* wrong : {"Zm8", "Zm9=", "Zh==", "Zg=", "Zg", "Zg==\n", " Zg==", "Zg==Zg==", "Z",
-                            "=", "Zm9vYmF-", "Zm9v\nYmFy"})
+                            "=", "Zm9vYmF-", "Zm9v\nYmFy", "\xcf\x9e\xcd\x9a"})
     EXPECT_FALSE(from_base64(wrong)) << wrong;
   EXPECT_EQ(to_base64url("\xfb\xff"), "-_8");
   EXPECT_EQ(from_base64url("-_8"), "\xfb\xff");
-  for (const char* wrong : {"-_8=", "+/8", "-_9", "A"})
+  for (const char* wrong : {"-_8=", "+/8", "-_9", "A", "\xcf\x9e\xcd\x9a"})
     EXPECT_FALSE(from_base64url(wrong)) << wrong;
 }
 
