@@ -57,6 +57,11 @@ constexpr Entry kCommands[] = {
      "  alibi import --dir out/c Sysmon.evtx Security.evtx\n"
      "  alibi import --dir out/c events.jsonl.gz\n",
      make_import},
+    {"witness", "cosigns the logs of other machines, so that they cannot be changed later",
+     "  alibi witness init example.org/w1\n"
+     "  alibi witness --log their.vkey --listen 192.0.2.7:8787\n"
+     "  alibi witness list\n",
+     make_witness},
     {"completion", "a completion script for a shell",
      "  . <(alibi completion bash)\n"
      "  alibi completion zsh > \"${fpath[1]}/_alibi\"\n"
