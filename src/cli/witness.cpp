@@ -36,8 +36,9 @@ Status add_logs(std::vector<VerificationKey>& logs, const std::string& text,
 class WitnessCommand : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("action", action_, "'init NAME' makes a key, 'list' shows what was cosigned; "
-                                      "without: serves")
+    app.add_option("action", action_,
+                   "'init NAME' makes a key, 'list' shows what was cosigned; "
+                   "without: serves")
         ->type_name("ACTION")
         ->expected(0, 2);
     app.add_option("--dir", directory_, "Key and state of the witness")

@@ -42,8 +42,8 @@ Result<AddCheckpoint> AddCheckpoint::from_text(std::string_view text) {
   if (text.size() > kRequestBytesMax) return fail(Errc::Corrupt, "request is too long");
   AddCheckpoint request;
   const auto first = next_line(text);
-  const auto old_size = first && first->starts_with("old ") ? parse_decimal(first->substr(4))
-                                                            : std::nullopt;
+  const auto old_size =
+      first && first->starts_with("old ") ? parse_decimal(first->substr(4)) : std::nullopt;
   if (!old_size) return fail(Errc::Corrupt, "the first line must be 'old SIZE'");
   request.old_size = *old_size;
   while (true) {

@@ -32,9 +32,10 @@ Result<Identity> identity_of(const fs::path& path) {
   if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) != 0)
     return fail_errno(errno, "stat " + path.string());
   const bool has_birth = (status.stx_mask & STATX_BTIME) != 0;
-  return Identity{status.stx_ino, has_birth ? status.stx_btime.tv_sec * 1'000'000'000 +
-                                                  static_cast<std::int64_t>(status.stx_btime.tv_nsec)
-                                            : 0};
+  return Identity{status.stx_ino, has_birth
+                                      ? status.stx_btime.tv_sec * 1'000'000'000 +
+                                            static_cast<std::int64_t>(status.stx_btime.tv_nsec)
+                                      : 0};
 }
 
 Result<std::uint64_t> newest_file(store::Disk& disk, const fs::path& directory) {
@@ -80,8 +81,10 @@ Result<Overview> read_overview(store::Disk& disk, const fs::path& directory) {
     if (!entry) return {};
     auto told = told_by(*entry);
     if (!told) return std::unexpected(told.error());
-    if (is_cosigned(entry->outcome)) overview.latest[told->checkpoint.origin] = std::move(*told);
-    else ++overview.refused[told->checkpoint.origin];
+    if (is_cosigned(entry->outcome))
+      overview.latest[told->checkpoint.origin] = std::move(*told);
+    else if (entry->outcome == Outcome::RefusedConsistency)
+      ++overview.refused[told->checkpoint.origin];
     return {};
   });
   if (!end) return std::unexpected(end.error());
@@ -96,7 +99,7 @@ Status History::create(store::Disk& disk, const fs::path& directory, const seal:
 }
 
 Result<History> History::open(store::Disk& disk, const fs::path& directory,
-                              const seal::SigningKey& key) {
+                              const seal::SigningKey& key, std::uint64_t file_bytes) {
   const auto text = store::read_file(disk, directory / "state", 4096);
   if (!text) return std::unexpected(text.error());
   const auto state = parse_state(*text, key.verification_key());
@@ -108,6 +111,7 @@ Result<History> History::open(store::Disk& disk, const fs::path& directory,
                    " is a copy, not the file that this witness wrote");
   }
   History history(disk, directory, key);
+  history.file_bytes_ = file_bytes;
   if (auto done = history.read(*state); !done) return std::unexpected(done.error());
   if (auto done = history.write_state(); !done) return std::unexpected(done.error());
   return history;
@@ -182,7 +186,7 @@ Status History::append(const Entry& entry) {
   if (is_broken_)
     return fail(Errc::Io, "the history could not be written before; start the witness again");
   is_broken_ = true;  // until all of it is on the disk
-  if (bytes_ >= kFileBytes) {
+  if (bytes_ >= file_bytes_) {
     if (auto done = begin_file(entry.time_s); !done) return done;
   }
   const std::string text = print_entry(position_, entry);

@@ -39,7 +39,7 @@ struct Latest {
 /// What `alibi witness list` shows.
 struct Overview {
   std::map<std::string, Latest> latest;          ///< by origin
-  std::map<std::string, std::uint64_t> refused;  ///< notes kept in the newest file, by origin
+  std::map<std::string, std::uint64_t> refused;  ///< 422, in the newest file, by origin
 };
 /// Also while a witness runs there. Errors: NotFound, Corrupt, Io.
 [[nodiscard]] Result<Overview> read_overview(store::Disk& disk,
@@ -53,7 +53,7 @@ class History {
   /// Reads and checks; `key` must live as long. Errors: Corrupt with what does not
   /// fit; NotFound; Io.
   static Result<History> open(store::Disk& disk, const std::filesystem::path& directory,
-                              const seal::SigningKey& key);
+                              const seal::SigningKey& key, std::uint64_t file_bytes = kFileBytes);
 
   /// Durable when it returns. After an error nothing more is appended: what is on
   /// the disk is not known then. Errors: Io.
@@ -67,8 +67,7 @@ class History {
   [[nodiscard]] const std::map<std::string, Latest>& latest() const { return latest_; }
   [[nodiscard]] std::uint64_t entries() const { return position_.entries; }
 
-  /// Of one file; then the next is begun.
-  static constexpr std::uint64_t kFileBytes = 64ULL << 20;
+  static constexpr std::uint64_t kFileBytes = 64ULL << 20;  ///< then the next file is begun
   /// Refused notes kept of one log by one process.
   static constexpr std::size_t kRefusedMax = 4096;
 
@@ -86,6 +85,7 @@ class History {
   store::Disk* disk_;
   std::filesystem::path directory_;
   const seal::SigningKey* key_;
+  std::uint64_t file_bytes_ = kFileBytes;
   UniqueFd fd_;
   std::uint64_t bytes_ = 0;
   Position position_;

@@ -85,8 +85,8 @@ std::optional<Position> parse_head(std::string_view line) {
 
 std::string print_unsigned(const State& state) {
   return fmt::format("{}\nfile {}\nentries {}\nchain {}\ninode {}\nbirth {}\n", kState,
-                     state.position.file, state.position.entries, state.position.chain,
-                     state.inode, state.birth_ns);
+                     state.position.file, state.position.entries, state.position.chain, state.inode,
+                     state.birth_ns);
 }
 
 }  // namespace
@@ -106,8 +106,8 @@ std::string print_entry(Position& position, const Entry& entry) {
 Result<Position> read_history(std::string_view bytes, std::size_t& used,
                               const std::function<Status(const Position&, const Entry*)>& take) {
   const std::size_t head_end = bytes.find('\n');
-  auto position = head_end == std::string_view::npos ? std::nullopt
-                                                     : parse_head(bytes.substr(0, head_end));
+  auto position =
+      head_end == std::string_view::npos ? std::nullopt : parse_head(bytes.substr(0, head_end));
   if (!position) return fail(Errc::Corrupt, "no history of a witness");
   used = head_end + 1;
   if (auto done = take(*position, nullptr); !done) return std::unexpected(done.error());
@@ -121,8 +121,8 @@ Result<Position> read_history(std::string_view bytes, std::size_t& used,
     }
     if (bytes.size() - line_end - 1 < parsed->bytes) return *position;
     parsed->entry.note = bytes.substr(line_end + 1, parsed->bytes);
-    const std::string chain = next_chain(
-        position->chain, print_line(parsed->number, parsed->entry), parsed->entry.note);
+    const std::string chain =
+        next_chain(position->chain, print_line(parsed->number, parsed->entry), parsed->entry.note);
     if (chain != parsed->chain)
       return fail(Errc::Corrupt, fmt::format("entry {} was changed", parsed->number));
     position->entries = parsed->number;
@@ -140,18 +140,18 @@ std::string print_state(const State& state, const seal::SigningKey& key) {
 Result<State> parse_state(std::string_view text, const seal::VerificationKey& key) {
   State state;
   std::string_view rest = text;
-  const bool is_state =
-      take_text(rest, kState) && take_text(rest, "\nfile ") &&
-      take_number(rest, state.position.file) && take_text(rest, "\nentries ") &&
-      take_number(rest, state.position.entries) && take_text(rest, "\nchain ") &&
-      take_chain(rest, state.position.chain) && take_text(rest, "\ninode ") &&
-      take_number(rest, state.inode) && take_text(rest, "\nbirth ") &&
-      take_number(rest, state.birth_ns) && take_text(rest, "\n");
+  const bool is_state = take_text(rest, kState) && take_text(rest, "\nfile ") &&
+                        take_number(rest, state.position.file) && take_text(rest, "\nentries ") &&
+                        take_number(rest, state.position.entries) && take_text(rest, "\nchain ") &&
+                        take_chain(rest, state.position.chain) && take_text(rest, "\ninode ") &&
+                        take_number(rest, state.inode) && take_text(rest, "\nbirth ") &&
+                        take_number(rest, state.birth_ns) && take_text(rest, "\n");
   if (!is_state || print_unsigned(state) != text.substr(0, text.size() - rest.size()))
     return fail(Errc::Corrupt, "not the state of a witness");
   const std::string_view signed_part = text.substr(0, text.size() - rest.size());
   const bool is_line = take_text(rest, "signature ") && rest.ends_with('\n');
-  const auto signature = is_line ? seal::from_base64(rest.substr(0, rest.size() - 1)) : std::nullopt;
+  const auto signature =
+      is_line ? seal::from_base64(rest.substr(0, rest.size() - 1)) : std::nullopt;
   if (!signature || !key.verifies(signed_part, *signature))
     return fail(Errc::Corrupt, "the state was not signed by the key of this witness");
   return state;

@@ -56,7 +56,7 @@ struct Entry {
 
 struct State {
   Position position;
-  std::uint64_t inode = 0;     ///< of the history file
+  std::uint64_t inode = 0;    ///< of the history file
   std::int64_t birth_ns = 0;  ///< 0 where the file system does not know it
 
   friend bool operator==(const State&, const State&) = default;

@@ -70,7 +70,8 @@ struct HttpServer::State {
   std::string prefix;
   MHD_Daemon* daemon = nullptr;
   std::mutex mutex;
-  std::map<int, BootNs> since;  ///< by socket: when its connection or last request ended; under mutex
+  std::map<int, BootNs>
+      since;  ///< by socket: when its connection or last request ended; under mutex
 
   Answer answer(std::string_view method, std::string_view url, const Pending& pending) {
     if (!url.starts_with(prefix)) return not_found();
@@ -127,8 +128,10 @@ struct HttpServer::State {
     const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (!info) return;
     const std::scoped_lock held(mutex);
-    if (is_open) since[info->connect_fd] = boot_now();
-    else since.erase(info->connect_fd);
+    if (is_open)
+      since[info->connect_fd] = boot_now();
+    else
+      since.erase(info->connect_fd);
   }
 };
 
@@ -150,16 +153,14 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Witness& witness, const st
     return static_cast<State*>(self)->handle(connection, url, method, part, part_size, context);
   };
   const MHD_RequestCompletedCallback on_completed = [](void* self, MHD_Connection* connection,
-                                                       void** context,
-                                                       MHD_RequestTerminationCode) {
+                                                       void** context, MHD_RequestTerminationCode) {
     delete static_cast<Pending*>(std::exchange(*context, nullptr));
     static_cast<State*>(self)->note(connection, true);  // the next request has its own time
   };
-  const MHD_NotifyConnectionCallback on_connection = [](void* self, MHD_Connection* connection,
-                                                        void**,
-                                                        MHD_ConnectionNotificationCode code) {
-    static_cast<State*>(self)->note(connection, code == MHD_CONNECTION_NOTIFY_STARTED);
-  };
+  const MHD_NotifyConnectionCallback on_connection =
+      [](void* self, MHD_Connection* connection, void**, MHD_ConnectionNotificationCode code) {
+        static_cast<State*>(self)->note(connection, code == MHD_CONNECTION_NOTIFY_STARTED);
+      };
   const unsigned ipv6 = address->any.sa_family == AF_INET6 ? MHD_USE_IPv6 : MHD_NO_FLAG;
   errno = 0;
   state->daemon = MHD_start_daemon(

@@ -29,8 +29,8 @@ Result<seal::SigningKey> read_key(store::Disk& disk, const fs::path& directory) 
   const auto text = store::read_file(disk, directory / "key", 4096);
   if (!text) {
     if (text.error().code != Errc::NotFound) return std::unexpected(text.error());
-    return fail(Errc::NotFound, directory.string() +
-                                    ": no witness here; make one with 'alibi witness init NAME'");
+    return fail(Errc::NotFound,
+                directory.string() + ": no witness here; make one with 'alibi witness init NAME'");
   }
   auto key = seal::SigningKey::from_text(std::string_view(*text).substr(0, text->find('\n')));
   if (!key) return during((directory / "key").string(), key.error());
@@ -79,7 +79,8 @@ Result<seal::VerificationKey> create_witness(store::Disk& disk, const fs::path& 
                                              const std::string& name) {
   const auto key = seal::SigningKey::generate(name, seal::SignatureType::Cosignature);
   if (auto read = seal::VerificationKey::from_text(key.verification_key().to_text()); !read)
-    return fail(Errc::Usage, fmt::format("'{}' cannot be the name of a key: no spaces, no '+'", name));
+    return fail(Errc::Usage,
+                fmt::format("'{}' cannot be the name of a key: no spaces, no '+'", name));
   if (auto done = disk.make_directory(directory); !done) return std::unexpected(done.error());
   const auto held = lock(disk, directory);
   if (!held) return std::unexpected(held.error());
@@ -91,8 +92,8 @@ Result<seal::VerificationKey> create_witness(store::Disk& disk, const fs::path& 
   if (auto done = store::write_all(disk, fd->get(), key.to_text() + "\n"); !done)
     return std::unexpected(done.error());
   if (auto done = disk.sync_data(fd->get()); !done) return std::unexpected(done.error());
-  if (auto done = store::write_file(disk, directory / "vkey",
-                                    key.verification_key().to_text() + "\n");
+  if (auto done =
+          store::write_file(disk, directory / "vkey", key.verification_key().to_text() + "\n");
       !done)
     return std::unexpected(done.error());
   if (auto done = History::create(disk, directory, key); !done)
@@ -112,8 +113,7 @@ Result<std::unique_ptr<Witness>> Witness::open(store::Disk& disk, const fs::path
   if (!key) return std::unexpected(key.error());
   auto held = lock(disk, directory);
   if (!held) return std::unexpected(held.error());
-  std::unique_ptr<Witness> witness(
-      new Witness(std::move(*key), std::move(logs), std::move(*held)));
+  std::unique_ptr<Witness> witness(new Witness(std::move(*key), std::move(logs), std::move(*held)));
   auto history = History::open(disk, directory, witness->key_);
   if (!history) return std::unexpected(history.error());
   witness->history_ = std::make_unique<History>(std::move(*history));
