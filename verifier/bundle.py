@@ -46,8 +46,8 @@ class BundleVerifier:
     # ---- step 1
     def step_files(self):
         data, self.tokens, self.proofs = {}, [], {}
-        for name, path in self.walk():
-            data[name] = read_file(path, LIMIT, "BAD-BUNDLE")
+        for name in self.walk():
+            data[name] = read_file(self.directory, name, LIMIT, "BAD-BUNDLE")
         if set(name for name in data if "/" not in name) != FILES:
             raise Bad("not there: " + ", ".join(sorted(FILES - set(data))))
         self.check_sums(data)
@@ -68,7 +68,7 @@ class BundleVerifier:
                 raise Bad(name + " has more than well-formed notes", file=name)
 
     def walk(self):
-        """(name, path) of every file; anything that has no place in a bundle is refused."""
+        """The name of every file; anything that has no place in a bundle is refused."""
         for entry in sorted(os.scandir(self.directory), key=lambda entry: entry.name):
             if entry.name in BELOW and entry.is_dir(follow_symlinks=False):
                 for inner in sorted(os.scandir(entry.path), key=lambda inner: inner.name):
@@ -79,9 +79,9 @@ class BundleVerifier:
                         self.tokens.append((int(match[1]), inner.path))
                     else:
                         self.proofs[int(match[1])] = "proofs/" + inner.name
-                    yield entry.name + "/" + inner.name, inner.path
+                    yield entry.name + "/" + inner.name
             elif entry.name in FILES and entry.is_file(follow_symlinks=False):
-                yield entry.name, entry.path
+                yield entry.name
             else:
                 raise Bad("%r has no place in a bundle" % entry.name)
 

@@ -44,7 +44,7 @@ class Content:
         data = None
         identity = self.log.options.identity
         if os.path.exists(self.log.path(place)):
-            data = read_file(self.log.path(place), 4096)
+            data = read_file(self.log.directory, place, 4096)
         elif os.path.exists(self.log.path(place + ".age")):
             if identity is None:
                 return None

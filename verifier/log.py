@@ -119,14 +119,14 @@ class LogVerifier:
         self.log_key = self.options.key
         if not self.log_key.is_sound():
             raise Failure("WRONG-KEY", "the key is of small order or not canonical")
-        data = read_file(self.path("log", "checkpoint"), NOTE_LIMIT)
+        data = read_file(self.directory, "log/checkpoint", NOTE_LIMIT)
         return open_checkpoint(data, self.log_key, "log/checkpoint")
 
     def read_notes(self, kind):
         notes = []
         for name in self.names("log", kind):
-            path = self.path("log", kind, name)
-            found, complete = split_notes(read_file(path, FILE_LIMIT))
+            data = read_file(self.directory, "log/%s/%s" % (kind, name), FILE_LIMIT)
+            found, complete = split_notes(data)
             notes += found
             if not complete:
                 self.remarks.append("log/%s/%s: not read further than its %d well-formed notes"

@@ -5,6 +5,7 @@ Formats: C2SP signed-note, tlog-checkpoint, tlog-cosignature v1, tlog-policy.
 
 import base64
 import hashlib
+import os
 import re
 
 from cryptography.exceptions import InvalidSignature
@@ -28,14 +29,14 @@ class Unusable(Exception):
     """An input of the verifier himself (key, policy, ...) that cannot be read."""
 
 
-def read_file(path, limit, verdict="MALFORMED"):
+def read_file(directory, name, limit, verdict="MALFORMED"):
     try:
-        with open(path, "rb") as file:
+        with open(os.path.join(directory, name), "rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise Failure(verdict, "%s: %s" % (path, error.strerror), file=path) from None
+        raise Failure(verdict, "%s: %s" % (name, error.strerror), file=name) from None
     if len(data) > limit:
-        raise Failure(verdict, "%s is longer than %d bytes" % (path, limit), file=path)
+        raise Failure(verdict, "%s is longer than %d bytes" % (name, limit), file=name)
     return data
 
 

@@ -238,7 +238,7 @@ class Log:
         return directory
 
     def copy(self):
-        return copy.deepcopy(self, {id(key): key for key in self.epoch_keys + [self.log_key]})
+        return copy.deepcopy(self)
 
     def seal_again(self, since, keys=None):
         """All final checkpoints of sizes above `since` and the checkpoint are signed again,

@@ -47,6 +47,9 @@ class SigningKey:
         self.public = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.id = h(name.encode() + b"\n" + bytes([kind]) + self.public)[:4]
 
+    def __reduce__(self):  # copies and pickles are made from the seed
+        return SigningKey, (self.name, self.seed, self.kind)
+
     def vkey(self):
         return vkey(self.name, self.kind, self.public)
 
