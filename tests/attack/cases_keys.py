@@ -112,31 +112,36 @@ def wrong_line_by_known_key(bench):
     bench.expect("no line of the log key", log, "WRONG-KEY")
 
 
-@case("28_malformed_notes")
-def malformed_notes(bench):
-    log = bench.good()
+def malformed(log):
+    """{what: note} that no reader may accept."""
     good = log.checkpoint_note()
     head, lines = good.split(b"\n\n", 1)
     size = b"\n%d\n" % len(log.leaves)
     root = head.split(b"\n")[2]
     first = lines.split(b"\n")[0]
     loose = first[:-2] + bytes([first[-2] + 1]) + b"=" if first.endswith(b"=") else first + b"="
-    for what, note in {
-            "CR": good.replace(b"\n", b"\r\n"), "tab": good.replace(size, size[:-1] + b"\t\n"),
-            "leading zero": good.replace(size, b"\n0" + size[1:]), "plus sign": good.replace(size, b"\n+" + size[1:]),
-            "size beyond 63 bits": good.replace(size, b"\n9223372036854775808\n"),
-            "size zero": good.replace(size, b"\n0\n"),
-            "root not canonical": good.replace(root, root[:-2] + b"+=" if root[-2:-1] != b"+" else root[:-2] + b"/="),
-            "root too short": good.replace(root, p.b64(bytes(31)).encode()),
-            "signature not canonical": good.replace(first, loose),
-            "17 signature lines": good + lines.split(b"\n")[0].join([b"", b"\n"]) * 15,
-            "10,000 signature lines": good + (first + b"\n") * 10000,
-            "extension line": head + b"\nextension\n\n" + lines, "no last line feed": good[:-1],
-            "text after the signatures": good + b"more\n", "two empty lines": head + b"\n\n\n" + lines,
-            "not UTF-8": head + b"\n\n" + lines + b"\xe2\x80\x94 \xff\xfe AAAAAAAA\n",
-            "signature without a name": head + b"\n\n" + lines + "\u2014 AAAAAAAA\n".encode(),
-            "signature of three bytes": head + b"\n\n" + lines + "\u2014 x AAAA\n".encode(),
-            "NUL": good.replace(b"\n\n", b"\n\n\0", 1)}.items():
+    return {
+        "CR": good.replace(b"\n", b"\r\n"), "tab": good.replace(size, size[:-1] + b"\t\n"),
+        "leading zero": good.replace(size, b"\n0" + size[1:]), "plus sign": good.replace(size, b"\n+" + size[1:]),
+        "size beyond 63 bits": good.replace(size, b"\n9223372036854775808\n"),
+        "size zero": good.replace(size, b"\n0\n"),
+        "root not canonical": good.replace(root, root[:-2] + b"+=" if root[-2:-1] != b"+" else root[:-2] + b"/="),
+        "root too short": good.replace(root, p.b64(bytes(31)).encode()),
+        "signature not canonical": good.replace(first, loose),
+        "17 signature lines": good + lines.split(b"\n")[0].join([b"", b"\n"]) * 15,
+        "10,000 signature lines": good + (first + b"\n") * 10000,
+        "extension line": head + b"\nextension\n\n" + lines, "no last line feed": good[:-1],
+        "text after the signatures": good + b"more\n", "two empty lines": head + b"\n\n\n" + lines,
+        "not UTF-8": head + b"\n\n" + lines + b"\xe2\x80\x94 \xff\xfe AAAAAAAA\n",
+        "signature without a name": head + b"\n\n" + lines + "\u2014 AAAAAAAA\n".encode(),
+        "signature of three bytes": head + b"\n\n" + lines + "\u2014 x AAAA\n".encode(),
+        "NUL": good.replace(b"\n\n", b"\n\n\0", 1)}
+
+
+@case("28_malformed_notes")
+def malformed_notes(bench):
+    log = bench.good()
+    for what, note in malformed(log).items():
         log.checkpoint = note
         bench.expect(what, log, "MALFORMED")
     end = epoch_leaves(log)[3]
