@@ -17,18 +17,20 @@ class Content:
         self.closed, self.newest = closed, newest
         self.counted = False
 
-    def check(self, names):
+    def check(self, names, live):
+        """`live` {(segment, block): file name} of an encrypted log."""
         first = self.blocks[0].index
         gone = any(leaf.type == "retention" and leaf["stream"] == self.stream
                    and leaf["first"] <= self.segment <= leaf["last"]
                    for leaf in self.log.leaves[self.blocks[-1].index:])
-        seed_place = "%s/%0*d.seed" % (self.stream, 20 if self.stream == "packets" else 16, self.segment)
-        if not names:
-            if not gone:
-                self.log.fail("MISSING", "no file of segment %d of %s" % (self.segment, self.stream), first,
-                              file=seed_place[:-5])
-            return
-        seed = self.read_seed(seed_place, first, gone)
+        if not names and any((self.segment, leaf["block"]) in live for leaf in self.blocks):
+            self.check_live(live)
+        elif not names and not gone:
+            self.log.fail("MISSING", "no file of segment %d of %s" % (self.segment, self.stream), first)
+        seed = None
+        if any(not name.endswith(".age") for name in names):
+            seed = self.read_seed("%s/%0*d.seed" % (
+                self.stream, 20 if self.stream == "packets" else 16, self.segment), first, gone)
         for name in sorted(names):
             place = "%s/%s" % (self.stream, name)
             try:
@@ -40,21 +42,47 @@ class Content:
                 if self.packed_form_is_right(place, file):
                     self.judge(place, file, seed)
 
+    def check_live(self, live):
+        """Blocks of a segment that is not closed, each an age file (section 10)."""
+        header, identity = None, self.log.options.identity
+        for leaf in self.blocks:
+            name = live.get((self.segment, leaf["block"]))
+            if name is None:
+                self.log.fail("MISSING", "no file of block %d of segment %d" % (leaf["block"], self.segment),
+                              leaf.index)
+                return
+            if identity is None:
+                continue
+            with open(self.log.path("live", name), "rb") as file:
+                data = self.decrypt("live/" + name, file, leaf.index)
+            if data is None:
+                return
+            seed, data = data[:65], data[65:]
+            header = header or data.split(b"\n")[0] + b"\n"
+            problem = ("ALTERED", "no block seed") if not re.fullmatch(rb"[0-9a-f]{64}\n", seed) else \
+                self.check_block(leaf, data, header, bytes.fromhex(seed[:64].decode()))
+            if problem is None and len(data) != leaf["bytes"]:
+                problem = "ALTERED", "another length"
+            if problem:
+                self.log.fail(problem[0], "live/%s: %s" % (name, problem[1]), leaf.index, file="live/" + name)
+                return
+        if identity is None:
+            self.log.gaps.append((self.blocks[0].index, "encrypted", "live/: content not checked"))
+        else:
+            self.count()
+
+    def decrypt(self, place, file, leaf):
+        result = subprocess.run(["age", "-d", "-i", self.log.options.identity], stdin=file, check=False,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if result.returncode:
+            self.log.fail("UNDECRYPTABLE", place + ": age refuses it", leaf, file=place)
+            return None
+        return result.stdout
+
     def read_seed(self, place, first, gone):
         data = None
-        identity = self.log.options.identity
         if os.path.exists(self.log.path(place)):
             data = read_file(self.log.directory, place, 4096)
-        elif os.path.exists(self.log.path(place + ".age")):
-            if identity is None:
-                return None
-            with open(self.log.path(place + ".age"), "rb") as file:
-                result = subprocess.run(["age", "-d", "-i", identity], stdin=file, check=False,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            if result.returncode:
-                self.log.fail("UNDECRYPTABLE", place + ".age: age refuses it", first, file=place)
-                return None
-            data = result.stdout
         elif not gone:
             self.log.fail("MISSING", place + " is not there", first, file=place)
         if data is None:
@@ -84,23 +112,25 @@ class Content:
 
     def judge(self, place, file, seed):
         leaf = self.closed.index if self.closed else self.blocks[0].index
-        children = []
         if place.endswith(".age"):
-            identity = self.log.options.identity
-            if identity is None:
+            if self.log.options.identity is None:
                 if self.closed is None or "encrypted_sha256" not in self.closed.pairs:
                     self.log.fail("UNDECRYPTABLE", place + ": no identity, and no hash of it", leaf, file=place)
                 else:
                     self.log.gaps.append((leaf, "encrypted", place + ": content not checked"))
                 return
-            trial = subprocess.run(["age", "-d", "-i", identity], stdin=file, check=False,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            if trial.returncode:
-                self.log.fail("UNDECRYPTABLE", place + ": age refuses it", leaf, file=place)
+            packed = self.decrypt(place, file, leaf)
+            if packed is None:
                 return
+            # The last frame holds the seed: magic, length, tag, 32 bytes.
+            if packed[-48:-32] != b"\x5b\x2a\x4d\x18\x28\0\0\0ALIBISD1":
+                self.log.fail("ALTERED", place + " ends without the seed of the segment", leaf, file=place)
+                return
+            seed = packed[-32:]
+            file = os.fdopen(os.memfd_create("packed"), "w+b")
+            file.write(packed)
             file.seek(0)
-            children.append(child(["age", "-d", "-i", identity], file))
-            file = children[0].stdout
+        children = []
         if ".zst" in place:
             children.append(child(["zstd", "-dcq", "--memory=128MB"], file))
             file = children[-1].stdout
@@ -127,15 +157,12 @@ class Content:
             if header is None:
                 header = data.split(b"\n")[0] + b"\n"
             problem = ("ALTERED", "the file ends in this block") if len(data) != leaf["bytes"] \
-                else self.check_block(leaf, data, header, seed)
+                else self.check_block(leaf, data, header, trees.block_seed(seed, leaf["block"]))
             if problem:
                 log.fail(problem[0], "%s, block %d: %s" % (place, leaf["block"], problem[1]), leaf.index,
                          file=place, offset=leaf["offset"])
                 return
-        if not self.counted:
-            self.counted = True
-            log.records[self.stream] += sum(leaf["last"] - leaf["first"] + 1 for leaf in self.blocks
-                                            if leaf["last"])
+        self.count()
         at = self.blocks[-1]["offset"] + self.blocks[-1]["bytes"]
         if self.closed is not None:
             text.exactly(max(0, self.closed["bytes"] - at))
@@ -147,10 +174,16 @@ class Content:
         elif file.read(1) and not (log.growing and self.newest):
             log.tail = log.tail or (place, at)
 
+    def count(self):
+        """The records of this segment, once, however many forms it has."""
+        if not self.counted:
+            self.counted = True
+            self.log.records[self.stream] += sum(leaf["last"] - leaf["first"] + 1 for leaf in self.blocks
+                                                 if leaf["last"])
+
     def check_block(self, leaf, data, header, seed):
-        """None, or a verdict and why."""
-        salts = trees.salts_of_block(seed, leaf["block"], leaf["items"]) \
-            if leaf["items"] <= len(data) else b""
+        """None, or a verdict and why. `seed` is that of the block."""
+        salts = trees.salts_of_block(seed, leaf["items"])
         if self.stream == "events":
             items = [line + b"\n" for line in data.split(b"\n")[:-1]]
             columns = trees.Columns(header, self.log.hideable)

@@ -105,11 +105,16 @@ class Leaf:
                     key.decode() in self.pairs:
                 raise ValueError("a pair is not well-formed: %.60r" % pair.decode("latin-1"))
             self.pairs[key.decode()] = unescape(value)
+        self.read_required()
+
+    def read_required(self):
         for key, read in REQUIRED[self.type].items():
             value = read(self.pairs[key]) if key in self.pairs else None
             if value is None:
                 raise ValueError("%r of a %s leaf is missing or wrong" % (key, self.type))
             self.pairs[key] = value
+        if self.type == "block" and not (0 < self["bytes"] <= 64 << 20 and 0 < self["items"] <= 65536):
+            raise ValueError("a block of %d bytes, %d items" % (self["bytes"], self["items"]))
 
     def __getitem__(self, key):
         return self.pairs[key]

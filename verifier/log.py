@@ -62,14 +62,16 @@ class LogVerifier:
         self.step_content()
         self.third = third.ThirdParties(
             self.options, self.checkpoint, dict(enumerate(self.leaves)), self.roots)
-        self.third.judge(self.cosigned_notes, self.tokens, self.remarks)
+        cosigned = [note for note in self.cosigned_notes
+                    if not self.growing or note.size <= self.checkpoint.size]
+        self.third.judge(cosigned, self.tokens, self.remarks)
         self.step_rollback(slots)
         self.gaps.sort(key=lambda gap: -1 if gap[0] is None else gap[0])
         self.last_leaf, self.claimed_end = self.leaves[-1], None
 
     # ---- step 1
     def step_files(self):
-        for name in ("log", "events", "packets"):
+        for name in ("log", "events", "packets", "live"):
             if os.path.lexists(self.path(name)):
                 self.check_directory(name)
         self.growing = self.is_growing()
@@ -174,7 +176,7 @@ class LogVerifier:
 
     # ---- step 6
     def step_epochs(self):
-        finals, unused = {}, []
+        finals = {}
         for note in self.final_notes:
             if note.size <= len(self.leaves):
                 if self.leaves[note.size - 1].type != "epoch" or note.size in finals:
@@ -311,13 +313,20 @@ class LogVerifier:
             self.run_ended.append(ended)  # had the run of `before` ended with it?
             begins = i == 1 or new_boot or leaf.type == "start" and not in_opening
             if begins and not ended:
-                near = [self.leaves[k].type for k in range(i - 1, min(i + 5, len(self.leaves)))]
-                if "recovery" not in near:
-                    self.fail("GAP-UNEXPLAINED", "a run begins here, the one before did not end "
-                              "with stop, and there is no recovery leaf", i)
+                self.need_recovery(before, leaf)
             in_opening = leaf.type in ("recovery", "clock") and (in_opening or new_boot)
-            ended = leaf.type == "stop" or ended and not begins and \
-                leaf.type in ("epoch", "receipt", "key", "note")
+            ended = leaf.type == "stop" or ended and leaf.type in ("epoch", "receipt", "key", "note")
+
+    def need_recovery(self, before, leaf):
+        what = "a run begins here, and the one before did not end with stop"
+        first = self.leaves[leaf.index:leaf.index + 5]
+        same_boot = [other for other in first if other.boot == leaf.boot]
+        if "recovery" in [before.type] + [other.type for other in same_boot]:
+            return
+        if len(same_boot) < 5:
+            self.gaps.append((leaf.index, "recovery", what + "; it ends before that is explained"))
+        else:
+            self.fail("GAP-UNEXPLAINED", what + "; there is no recovery leaf", leaf.index)
 
     def check_clock(self):
         for before, leaf in zip(self.leaves, self.leaves[1:]):
@@ -335,12 +344,14 @@ class LogVerifier:
         if before.type in types or leaf.type in types:
             return
         for later in self.leaves[leaf.index + 1:]:
-            if later.boot != leaf.boot or later.boot_ns - leaf.boot_ns > 3 * self.epoch_ns:
+            if later.boot != leaf.boot:
+                break
+            if later.boot_ns - leaf.boot_ns > 3 * self.epoch_ns:
                 self.fail("GAP-UNEXPLAINED", what + ", and no leaf says why", leaf.index)
                 return
             if later.type in types:
                 return
-        self.gaps.append((leaf.index, "clock", what + "; the log ends before it is explained"))
+        self.gaps.append((leaf.index, "clock", what + "; it ends before that is explained"))
 
     # ---- step 9
     def step_content(self):
@@ -351,6 +362,9 @@ class LogVerifier:
                 match = CONTENT_NAME.fullmatch(name)
                 if match and match[2] == ending:
                     forms.setdefault(int(match[1]), []).append(name)
+            live = {tuple(map(int, match.groups())): name for match, name in (
+                (re.fullmatch(stream + r"-(\d{1,20})-(\d{1,20})\.age", name, re.ASCII), name)
+                for name in self.names("live")) if match}
             segments = {}
             for leaf in self.blocks(stream):
                 segments.setdefault(leaf["segment"], []).append(leaf)
@@ -359,7 +373,7 @@ class LogVerifier:
             for segment, blocks in segments.items():
                 newest = segment == max(segments)
                 Content(self, stream, segment, blocks, closed.get(segment), newest).check(
-                    forms.pop(segment, []))
+                    forms.pop(segment, []), live)
             self.judge_unknown(stream, segments, forms)
         self.end_step()
 

@@ -117,7 +117,8 @@ class ThirdParties:
                               % (time_text(leaf.time), time_text(time)), index)
                 if self.not_before is None:
                     self.not_before = time
-        self.not_after = max((time for _, time in self.times), default=None)
+        greatest = max((size for size, _ in self.times), default=None)
+        self.not_after = min((time for size, time in self.times if size == greatest), default=None)
 
     def find_quorum(self):
         """The greatest size that a quorum covers; a cosignature covers smaller sizes, too."""

@@ -108,9 +108,12 @@ def root_of_proof(leaf, index, size, path):
     return node if last == 0 else None
 
 
-def salts_of_block(segment_seed, block, items):
+def block_seed(segment_seed, block):
+    return hmac.new(segment_seed, b"alibi-block-v1" + block.to_bytes(8, "big"), "sha256").digest()
+
+
+def salts_of_block(seed, items):
     """128 bytes of salts for each item, in one string."""
-    seed = hmac.new(segment_seed, b"alibi-block-v1" + block.to_bytes(8, "big"), "sha256").digest()
     return Cipher(algorithms.ChaCha20(seed, bytes(16)), None).encryptor().update(bytes(128 * items))
 
 

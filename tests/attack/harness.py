@@ -81,6 +81,8 @@ class Bench:
         if not isinstance(evidence, dict):
             return evidence.write(directory)
         for name, data in evidence.items():
+            if data is None:
+                continue
             path = os.path.join(directory, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:

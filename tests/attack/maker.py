@@ -198,6 +198,7 @@ class Log:
         pairs = dict(stream=stream, segment=segment.number, bytes=len(plain), sha256=p.h(plain).hex(),
                      packed_bytes=len(packed), packed_sha256=p.h(packed).hex())
         if self.recipient:
+            packed += seed_frame(segment.seed)
             age = run(["age", "-r", self.recipient], packed)
             pairs.update(encrypted_bytes=len(age), encrypted_sha256=p.h(age).hex())
             self.files[name + ".zst.age"] = age
@@ -220,6 +221,9 @@ class Log:
         for folder, notes in (("epochs", self.finals), ("cosigned", self.cosigned)):
             files["log/%s/%020d.txt" % (folder, 0)] = b"".join(notes)
         for segment in self.segments:
+            if self.recipient:
+                files.update(self.live_files(segment))
+                continue
             files[segment.name() + ".seed"] = segment.seed.hex().encode() + b"\n"
             if not hasattr(segment, "closed"):
                 files[segment.name() + ENDING[segment.stream]] = segment.text()
@@ -228,6 +232,19 @@ class Log:
         files["secret/epoch.key"] = key_file(self.epoch, self.epoch_keys[self.epoch].seed)
         files.update(self.files)
         return {name: data for name, data in files.items() if data is not None}
+
+    def live_files(self, segment):
+        """Section 10: blocks of an open segment, each an age file of its seed and its bytes."""
+        if hasattr(segment, "closed"):
+            return {}
+        if not hasattr(segment, "live"):
+            segment.live = {}
+            for other, block, items in self.block_items.values():
+                if other is segment:
+                    text = p.block_seed(segment.seed, block).hex().encode() + b"\n" + b"".join(items)
+                    name = "live/%s-%0*d-%d.age" % (segment.stream, DIGITS[segment.stream], segment.number, block)
+                    segment.live[name] = run(["age", "-r", self.recipient], text)
+        return segment.live
 
     def write(self, directory):
         for name, data in self.all_files().items():
@@ -261,6 +278,10 @@ def run(command, data=b""):
 def skippable(blocks):
     frame = b"ALIBIBL1" + run(["zstd", "-q", "-c"], blocks)
     return struct.pack("<II", 0x184D2A5A, len(frame)) + frame
+
+
+def seed_frame(seed):
+    return struct.pack("<II", 0x184D2A5B, 40) + b"ALIBISD1" + seed
 
 
 def key_file(number, seed):
