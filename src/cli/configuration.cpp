@@ -86,6 +86,28 @@ bool read_names(std::vector<std::string>& into, const toml::node& node) {
   return true;
 }
 
+/// Absolute, or empty.
+bool read_path(std::string& into, const toml::node& node) {
+  std::string text;
+  if (!read_text(text, node) || text.contains('\0')) return false;
+  if (!text.empty() && !text.starts_with('/')) return false;
+  into = std::move(text);
+  return true;
+}
+
+bool read_urls(std::vector<std::string>& into, const toml::node& node) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> urls;
+  if (!read_names(urls, node) || urls.size() > kMost) return false;
+  const auto is_url = [](const std::string& url) {
+    return (url.starts_with("http://") || url.starts_with("https://")) &&
+           std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f; });
+  };
+  if (!std::ranges::all_of(urls, is_url)) return false;
+  into = std::move(urls);
+  return true;
+}
+
 std::string toml_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -212,6 +234,33 @@ const Key kKeys[] = {
      },
      [](const Options& o) { return toml_text(size_text(o.packets.rate_bytes)); }},
     ALIBI_FLAG_KEY("packets.unowned", packets.has_unowned),
+    {"witness.policy", "an absolute path of a policy, or \"\" for identity/policy in the log",
+     [](Options& o, const toml::node& n) { return read_path(o.third_parties.policy_file, n); },
+     [](const Options& o) { return toml_text(o.third_parties.policy_file); }},
+    {"witness.timeout", "a duration, 1s to 1min, such as \"10s\"",
+     [](Options& o, const toml::node& n) {
+       std::uint64_t ms = 0;
+       if (!read_milliseconds(ms, n, 1000, 60'000)) return false;
+       o.third_parties.timeout_ms = static_cast<std::uint32_t>(ms);
+       return true;
+     },
+     [](const Options& o) { return toml_text(duration_ms_text(o.third_parties.timeout_ms)); }},
+    {"timestamp.urls", "a list of at most 8 addresses, such as [\"http://tsa.example/tsr\"]",
+     [](Options& o, const toml::node& n) { return read_urls(o.third_parties.stamp_urls, n); },
+     [](const Options& o) { return print_names(o.third_parties.stamp_urls); }},
+    {"timestamp.interval", "a duration, 1min to 7d, such as \"1h\"",
+     [](Options& o, const toml::node& n) {
+       std::uint64_t ms = 0;
+       if (!read_milliseconds(ms, n, 60'000, 7 * kDayMs)) return false;
+       o.third_parties.stamp_interval_s = ms / 1000;
+       return true;
+     },
+     [](const Options& o) {
+       return toml_text(duration_ms_text(o.third_parties.stamp_interval_s * 1000));
+     }},
+    {"timestamp.roots", "an absolute path of certificates (PEM), or \"\"",
+     [](Options& o, const toml::node& n) { return read_path(o.third_parties.stamp_roots, n); },
+     [](const Options& o) { return toml_text(o.third_parties.stamp_roots); }},
     ALIBI_FLAG_KEY("record.images", hash_images),
     ALIBI_FLAG_KEY("record.modules", record_modules),
     ALIBI_FLAG_KEY("record.dns", record_dns),

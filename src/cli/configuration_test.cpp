@@ -43,6 +43,28 @@ TEST(Configuration, ReadsEveryKindOfValue) {
   EXPECT_EQ(options.disabled_sensors.size(), 2U);
 }
 
+TEST(Configuration, ReadsThirdParties) {
+  recorder::Options options;
+  const auto done = apply_configuration(
+      options,
+      "[witness]\npolicy = \"/etc/alibi/policy\"\ntimeout = \"3s\"\n[timestamp]\n"
+      "urls = [\"http://a.example/tsr\", \"https://b.example\"]\ninterval = \"1d\"\n"
+      "roots = \"/etc/alibi/tsa.pem\"\n",
+      "a.toml");
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(options.third_parties.policy_file, "/etc/alibi/policy");
+  EXPECT_EQ(options.third_parties.timeout_ms, 3000U);
+  EXPECT_THAT(options.third_parties.stamp_urls,
+              testing::ElementsAre("http://a.example/tsr", "https://b.example"));
+  EXPECT_EQ(options.third_parties.stamp_interval_s, 86'400U);
+  EXPECT_EQ(options.third_parties.stamp_roots, "/etc/alibi/tsa.pem");
+  for (const char* wrong :
+       {"[witness]\npolicy = \"policy\"\n", "[witness]\ntimeout = \"2min\"\n",
+        "[timestamp]\nurls = \"http://a\"\n", "[timestamp]\nurls = [\"ftp://a\"]\n",
+        "[timestamp]\nurls = [\"http://a b\"]\n", "[timestamp]\ninterval = \"1s\"\n"})
+    EXPECT_THAT(error_of(wrong), HasSubstr("must be"));
+}
+
 TEST(Configuration, WhatIsPrintedReadsBackTheSame) {
   recorder::Options options;
   options.directory = "/odd \"dir\\\n";

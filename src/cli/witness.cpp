@@ -127,7 +127,7 @@ class WitnessCommand : public Command {
                report::count_text((*served)->logs().size(), "log"),
                listen_.substr(0, listen_.rfind(':')), (*server)->port(), prefix_);
     while (!was_interrupted()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
       (*server)->cut_slow();
       if (const std::string trouble = (*served)->trouble(); !trouble.empty())
         return fail(Errc::Io, trouble);

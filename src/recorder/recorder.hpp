@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "store/log_writer.hpp"
+#include "witness/client.hpp"
 
 namespace alibi::recorder {
 
@@ -43,6 +44,7 @@ struct Options {
   bool record_failed_exec = true;
   std::uint64_t flow_update_ms = 300'000;  ///< a flow that lives longer is told again
   PacketOptions packets;
+  witness::ClientOptions third_parties;  ///< who witnesses and stamps the seal
   std::string config_sha256;  ///< of the configuration as read, written into recorder_start
   std::vector<std::string> disabled_sensors;  ///< by name, for tests and for kernels that misbehave
 };

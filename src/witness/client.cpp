@@ -272,10 +272,4 @@ std::unique_ptr<seal::Witnessing> start_client(const ClientOptions& options,
   return std::make_unique<Client>(options, layout, receipts, std::move(nodes), policy);
 }
 
-seal::MakeWitnessing make_client(ClientOptions options) {
-  return [options = std::move(options)](const seal::SealLayout& layout, seal::Receipts& receipts) {
-    return start_client(options, layout, receipts, seal::read_tiles(layout));
-  };
-}
-
 }  // namespace alibi::witness

@@ -17,7 +17,7 @@ namespace alibi::witness {
 namespace {
 
 constexpr unsigned kConnections = 256;
-constexpr unsigned kSilenceS = 10;
+constexpr unsigned kSilenceS = 5;
 constexpr std::uint64_t kRequestNs = 30'000'000'000;
 constexpr unsigned kThreads = 4;
 constexpr std::size_t kConnectionMemory = 32U << 10;  ///< headers; more is refused by the library

@@ -2,7 +2,7 @@
 // Witness behind HTTP/1.1 (libmicrohttpd): `POST PREFIX/add-checkpoint` and
 // `GET PREFIX/HASH/checkpoint`. Plain HTTP; TLS is for a proxy in front.
 //
-// Bounded against strangers: 256 connections, 68 KiB a request, 10 s of silence, 30 s
+// Bounded against strangers: 256 connections, 68 KiB a request, 5 s of silence, 30 s
 // for a whole request however slowly it trickles. Threads: own ones, 4.
 
 #include <cstdint>
