@@ -120,9 +120,12 @@ class BundleVerifier:
             last = index
 
     def read_tree(self, lines):
-        self.hidden = {}
+        self.hidden, last = {}, 0
         for line in lines:
             start, end, value = self.run(line.decode("latin-1").split(","), 3, "tree.csv")
+            if start < last:
+                raise Bad("tree.csv is not in order", file="tree.csv")
+            last = end
             self.hidden[start, end] = value
 
     @staticmethod

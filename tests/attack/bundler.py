@@ -106,8 +106,7 @@ class Bundle:
         files.update(self.proofs)
         files.update(self.extra_files)
         files = {name: data for name, data in files.items() if data is not None}
-        sums = "".join("%s  %s\n" % (p.h(files[name]).hex(), name) for name in sorted(files))
-        files.setdefault("SHA256SUMS", sums.encode())
+        files.setdefault("SHA256SUMS", sums(files))
         return files
 
     def write(self, directory):
@@ -117,6 +116,12 @@ class Bundle:
             with open(path, "wb") as file:
                 file.write(data)
         return directory
+
+
+def sums(files):
+    """SHA256SUMS as sha256sum writes it."""
+    return "".join("%s  %s\n" % (p.h(files[name]).hex(), name) for name in sorted(files)
+                   if name != "SHA256SUMS" and files[name] is not None).encode()
 
 
 def blocks(log, stream="events"):

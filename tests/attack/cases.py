@@ -7,6 +7,7 @@ sys.dont_write_bytecode = True
 
 import cases_bundle
 import cases_files
+import cases_fuzz
 import cases_keys
 import cases_log
 import cases_time
