@@ -32,7 +32,11 @@ def test_status_codes():
             equal(client.latest(ORIGIN)[0], 404, "before anything was cosigned")
             cosigned(client.add(log.request(0, 100)), vkey, log.text(100))
             cosigned(client.add(log.request(100, 300)), vkey, log.text(300))
-            cosigned(client.add(log.request(300, 300)), vkey, log.text(300))  # once more, a new time
+            history = os.path.join(at, "history", "00000001.txt")
+            size = os.path.getsize(history)
+            for _ in range(3):  # once more: the same answer, and nothing more on the disk
+                cosigned(client.add(log.request(300, 300)), vkey, log.text(300))
+            equal(os.path.getsize(history), size, "repeated requests fill the disk")
             equal(client.add(log.request(0, 300)), (409, SIZE_TYPE, "300\n"), "old is not ours")
             equal(client.add(log.request(100, 200)), (409, SIZE_TYPE, "300\n"), "rollback")
             equal(client.add(log.request(0, 0)), (409, SIZE_TYPE, "300\n"), "an empty tree")
