@@ -31,20 +31,21 @@ class PrunedTree {
  public:
   PrunedTree(const std::map<std::uint64_t, Hash>& shown, std::span<const HiddenRange> hidden)
       : shown_(shown), hidden_(hidden.begin(), hidden.end()) {
-    std::ranges::sort(hidden_, {},
-                      [](const HiddenRange& range) { return std::pair(range.from, range.to); });
+    std::ranges::sort(hidden_, {}, bounds_of);
   }
 
-  /// Both lists are taken in order, so what does not fit the tree stays behind.
   Result<Hash> hash_of(std::uint64_t from, std::uint64_t to) {
-    if (next_ < hidden_.size() && hidden_[next_].from == from && hidden_[next_].to == to)
-      return hidden_[next_++].hash;
+    const auto range = std::ranges::lower_bound(hidden_, std::pair(from, to), {}, bounds_of);
+    if (range != hidden_.end() && range->from == from && range->to == to) {
+      ++ranges_used_;
+      return range->hash;
+    }
     if (to - from == 1) {
       const auto leaf = shown_.find(from);
       if (leaf == shown_.end())
         return fail(Errc::Corrupt,
                     "leaf " + std::to_string(from) + " is neither shown nor covered");
-      ++leaves_;
+      ++leaves_used_;
       return leaf->second;
     }
     const std::uint64_t middle = middle_of(from, to);
@@ -55,15 +56,20 @@ class PrunedTree {
     return node_hash(*left, *right);
   }
 
+  /// After the hash of the whole: nothing was left over, so nothing is covered twice.
   [[nodiscard]] bool is_used_up() const {
-    return next_ == hidden_.size() && leaves_ == shown_.size();
+    return ranges_used_ == hidden_.size() && leaves_used_ == shown_.size();
   }
 
  private:
+  static std::pair<std::uint64_t, std::uint64_t> bounds_of(const HiddenRange& range) {
+    return {range.from, range.to};
+  }
+
   const std::map<std::uint64_t, Hash>& shown_;
   std::vector<HiddenRange> hidden_;
-  std::size_t next_ = 0;
-  std::size_t leaves_ = 0;
+  std::size_t ranges_used_ = 0;
+  std::size_t leaves_used_ = 0;
 };
 
 }  // namespace
@@ -83,6 +89,27 @@ Result<Hash> root_of_pruned(const std::map<std::uint64_t, Hash>& shown,
   if (root && !tree.is_used_up())
     return fail(Errc::Corrupt, "a leaf or a range is covered twice or is no part of the tree");
   return root;
+}
+
+Result<std::vector<Hash>> prove_inclusion(const std::map<std::uint64_t, Hash>& shown,
+                                          std::span<const HiddenRange> hidden, std::uint64_t index,
+                                          std::uint64_t size) {
+  if (index >= size || !shown.contains(index))
+    return fail(Errc::Usage, "only a shown leaf can be proved");
+  PrunedTree tree(shown, hidden);
+  std::vector<Hash> proof;
+  std::uint64_t from = 0;
+  std::uint64_t to = size;
+  while (to - from > 1) {
+    const std::uint64_t middle = middle_of(from, to);
+    const bool is_left = index < middle;
+    const auto sibling = is_left ? tree.hash_of(middle, to) : tree.hash_of(from, middle);
+    if (!sibling) return std::unexpected(sibling.error());
+    proof.push_back(*sibling);
+    (is_left ? to : from) = middle;
+  }
+  std::ranges::reverse(proof);
+  return proof;
 }
 
 }  // namespace alibi::seal

@@ -73,4 +73,9 @@ struct HiddenRange {
 [[nodiscard]] Result<Hash> root_of_pruned(const std::map<std::uint64_t, Hash>& shown,
                                           std::span<const HiddenRange> hidden, std::uint64_t size);
 
+/// Of a shown leaf of such a tree. Errors: Usage when it is not shown; Corrupt.
+[[nodiscard]] Result<std::vector<Hash>> prove_inclusion(const std::map<std::uint64_t, Hash>& shown,
+                                                        std::span<const HiddenRange> hidden,
+                                                        std::uint64_t index, std::uint64_t size);
+
 }  // namespace alibi::seal

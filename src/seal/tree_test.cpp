@@ -162,6 +162,13 @@ TEST(Pruned, AnyChoiceOfLeavesGivesTheRoot) {
       }
       const auto [shown, hidden] = prune(leaves, indexes);
       ASSERT_EQ(root_of_pruned(shown, hidden, size), defined_root(leaves));
+      for (std::uint64_t index = 0; index < size; ++index) {
+        const auto proof = prove_inclusion(shown, hidden, index, size);
+        ASSERT_EQ(proof.has_value(), shown.contains(index));
+        if (proof) {
+          ASSERT_EQ(*proof, prove_inclusion(reader_of(leaves), index, size).value());
+        }
+      }
     }
   }
   EXPECT_TRUE(hidden_ranges({}, 0).empty());

@@ -1,0 +1,111 @@
+#include "disclose/plain_bytes.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "seal/bytes.hpp"
+#include "store/layout.hpp"
+
+namespace alibi::disclose {
+namespace {
+
+/// The store writes blocks of at most 256 KiB, or of one line that is longer.
+constexpr std::uint64_t kBlockBytesMax = store::kMaxLineBytes + (1U << 20);
+constexpr std::size_t kSkipBytes = 1U << 20;
+
+}  // namespace
+
+Status PlainBytes::open(std::uint64_t segment) {
+  const store::Layout files{layout_.directory};
+  const bool is_events = stream_ == seal::Stream::Events;
+  const auto plain = is_events ? files.csv(segment) : files.pcapng(segment);
+  const auto packed = is_events ? files.packed(segment) : files.pcapng_packed(segment);
+  auto input = packet::Input::open(plain);
+  if (!input && input.error().code == Errc::NotFound) input = packet::Input::open(packed);
+  if (!input && input.error().code == Errc::NotFound) {
+    std::error_code ignored;
+    if (std::filesystem::exists(packed.string() + ".age", ignored))
+      return fail(Errc::Unsupported, packed.string() +
+                                         ".age is encrypted; decrypt it beside itself first: "
+                                         "age -d -i KEY -o " +
+                                         packed.string() + " " + packed.string() + ".age");
+    return fail(Errc::NotFound,
+                "the records wanted stood in " + packed.string() + ", which is not there any more");
+  }
+  if (!input) return std::unexpected(input.error());
+  input_ = std::move(*input);
+  segment_ = segment;
+  at_ = 0;
+  return {};
+}
+
+Status PlainBytes::fill(std::string& to) {
+  std::size_t done = 0;
+  while (done < to.size()) {
+    const auto got = input_->read(std::as_writable_bytes(std::span(to).subspan(done)));
+    if (!got) return std::unexpected(got.error());
+    if (*got == 0)
+      return fail(Errc::Corrupt, "it is shorter than its seal says; see `alibi verify`");
+    done += *got;
+  }
+  at_ += done;
+  return {};
+}
+
+Status PlainBytes::skip_to(std::uint64_t offset) {
+  std::string passed;
+  while (at_ < offset) {
+    passed.resize(std::min<std::uint64_t>(kSkipBytes, offset - at_));
+    if (auto done = fill(passed); !done) return done;
+  }
+  return {};
+}
+
+Result<std::string> PlainBytes::read(const seal::BlockLeaf& block) {
+  if (!input_ || segment_ != block.segment || at_ > block.offset) {
+    if (auto done = open(block.segment); !done) return std::unexpected(done.error());
+  }
+  const std::string where =
+      std::string(name_of(stream_)) + " segment " + std::to_string(block.segment);
+  if (block.bytes > kBlockBytesMax) return fail(Errc::Corrupt, where + ": a block that long");
+  std::string bytes(block.bytes, '\0');
+  auto done = skip_to(block.offset);
+  if (done) done = fill(bytes);
+  if (!done) {
+    input_.reset();
+    return during(where, done.error());
+  }
+  return bytes;
+}
+
+Result<std::string> PlainBytes::header_line(std::uint64_t segment) {
+  constexpr std::size_t kHeaderBytesMax = 4096;
+  if (auto done = open(segment); !done) return std::unexpected(done.error());
+  std::string line;
+  std::string byte(1, '\0');
+  auto done = Status{};
+  while (done && line.size() < kHeaderBytesMax && !line.ends_with('\n')) {
+    done = fill(byte);
+    if (done) line += byte;
+  }
+  input_.reset();
+  if (!done) return std::unexpected(done.error());
+  if (!line.ends_with('\n')) return fail(Errc::Corrupt, "the segment has no header line");
+  return line;
+}
+
+Result<seal::Seed> PlainBytes::seed(std::uint64_t segment) {
+  const auto path = layout_.seed(stream_, segment);
+  const auto text = store::read_file(store::real_disk(), path, 65);
+  if (!text) return std::unexpected(text.error());
+  const auto bytes = text->ends_with('\n')
+                         ? seal::from_hex(std::string_view(*text).substr(0, text->size() - 1))
+                         : std::nullopt;
+  seal::Seed seed{};
+  if (!bytes || bytes->size() != seed.size())
+    return fail(Errc::Corrupt, path.string() + " is no seed");
+  std::copy(bytes->begin(), bytes->end(), seed.begin());
+  return seed;
+}
+
+}  // namespace alibi::disclose
