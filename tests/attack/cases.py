@@ -11,6 +11,7 @@ import cases_fuzz
 import cases_keys
 import cases_log
 import cases_time
+import cases_witness
 import harness
 
 if __name__ == "__main__":

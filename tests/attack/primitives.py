@@ -161,3 +161,15 @@ def committed(line, header, hideable, salt):
 def escape(value):
     return "".join(chr(c) if 0x21 <= c <= 0x7E and c != 0x25 else "%%%02X" % c
                    for c in value.encode("utf-8", "surrogateescape"))
+
+
+def consistency(old, hashes, whole=True):
+    """RFC 6962 2.1.2."""
+    if old == len(hashes):
+        return [] if whole else [mth(hashes)]
+    split = 1
+    while split * 2 < len(hashes):
+        split *= 2
+    if old <= split:
+        return consistency(old, hashes[:split], whole) + [mth(hashes[split:])]
+    return consistency(old - split, hashes[split:], False) + [mth(hashes[:split])]
