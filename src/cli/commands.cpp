@@ -62,6 +62,12 @@ constexpr Entry kCommands[] = {
      "  alibi witness --log their.vkey --listen 192.0.2.7:8787\n"
      "  alibi witness list\n",
      make_witness},
+    {"gate", "what to do with marked packets that come in (docs/marking.md)",
+     "  alibi gate --policy gate.toml --check\n"
+     "  alibi gate --dev eth0,eth1 --policy /etc/alibi/gate.toml\n"
+     "  alibi gate status\n"
+     "  alibi show --dir /var/lib/alibi-gate --kind mark_seen\n",
+     make_gate},
     {"completion", "a completion script for a shell",
      "  . <(alibi completion bash)\n"
      "  alibi completion zsh > \"${fpath[1]}/_alibi\"\n"
