@@ -1,6 +1,7 @@
 #include "witness/client.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -116,6 +117,12 @@ class Client : public seal::Witnessing {
   }
 
   void work() {
+    // A peer that goes away in the middle of TLS must not end the recorder; libcurl
+    // cannot see to that itself where it may not touch signals.
+    sigset_t pipe;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     seal::Offer offer;
     bool has_any = false;
     while (true) {
