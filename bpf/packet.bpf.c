@@ -15,6 +15,7 @@
 #include "kernel_types.h"
 
 #include "lib/emit.h"
+#include "lib/http.h"
 #include "lib/packet.h"
 #include "lib/process_key.h"
 #include "lib/socket_state.h"
@@ -39,23 +40,7 @@ struct packet_view {
  * ALIBI_HEAD_BYTES_MAX of a direction last. */
 static __always_inline bool is_head(const u8 *b) {
   if (b[0] == 0x16 && b[1] == 3) return true; /* TLS handshake record */
-  u32 word = (u32)b[0] << 24 | (u32)b[1] << 16 | (u32)b[2] << 8 | b[3];
-  switch (word) {
-    case 0x47455420: /* "GET " */
-    case 0x504f5354: /* "POST" */
-    case 0x50555420: /* "PUT " */
-    case 0x48454144: /* "HEAD" */
-    case 0x44454c45: /* "DELE" */
-    case 0x4f505449: /* "OPTI" */
-    case 0x50415443: /* "PATC" */
-    case 0x434f4e4e: /* "CONN" */
-    case 0x54524143: /* "TRAC" */
-    case 0x50524f50: /* "PROP" */
-    case 0x50524920: /* "PRI ", HTTP/2 */
-    case 0x48545450: /* "HTTP" */
-      return true;
-  }
-  return false;
+  return is_http_head(b);
 }
 
 static __always_inline u32 heads_of_stream(struct __sk_buff *skb, struct socket_state *s,

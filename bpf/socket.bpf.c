@@ -246,27 +246,10 @@ int BPF_PROG(al_recv, struct sock *sk, int ret) { return used(sk, ret, ALIBI_HOW
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(al_rcv_space, struct sock *sk) { return used(sk, 0, ALIBI_HOW_RECEIVED); }
 
-/* Kernels before 6.3: a packet enters a device queue while a process holds the
- * socket lock, so the current process is the sender. Packets without
- * data do not count: answers of the kernel and the FIN leave in the context of
- * whoever connected or closed. */
-static __always_inline bool has_payload(struct sk_buff *skb) {
-  unsigned char *head = BPF_CORE_READ(skb, head);
-  u32 transport = BPF_CORE_READ(skb, transport_header);
-  u8 offset = 0;
-  bpf_probe_read_kernel(&offset, 1, head + transport + 12);
-  u32 headers = transport - (u32)(BPF_CORE_READ(skb, data) - head) + (offset >> 4) * 4;
-  return BPF_CORE_READ(skb, len) > headers;
-}
-
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(al_dev_queue, struct sk_buff *skb) {
   struct sock *sk = skb->sk;
-  if (!sk) return 0;
-  u8 state = sk->__sk_common.skc_state;
-  if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) return 0; /* others may be no full socket */
-  if (sk->sk_protocol != IPPROTO_TCP || !sk->sk_lock.owned || !has_payload(skb)) return 0;
-  return used(sk, 0, ALIBI_HOW_SENT);
+  return sk && sends_payload(sk, skb) ? used(sk, 0, ALIBI_HOW_SENT) : 0;
 }
 
 /* ----------------------------------------------- creation of other sockets */

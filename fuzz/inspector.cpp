@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr std::uint32_t kPorts[] = {8080, 443, 53, 5353};
   const auto found = [](const Finding&) {};
   const auto inspector = Inspector::make({.keep_bodies = size % 2 == 0});
+  const auto inside = Inspector::make({.are_heads_only = true});
   std::uint32_t next_seq[4][2] = {};
   Cursor at(std::as_bytes(std::span(data, size)));
   for (std::uint64_t time = 1; at.left() > 4; ++time) {
@@ -31,7 +32,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     headers.tcp_ack = next_seq[stream][is_from_source ? 1 : 0];
     seq = headers.tcp_seq + headers.payload_bytes;
     inspector->add(stream, is_from_source, {time * 1'000'000'000}, headers, found);
-    if (shift == 127) inspector->end(stream, found);
+    HeadPiece piece;
+    piece.position = seq;
+    piece.offset = seq + headers.tcp_flags;
+    piece.before = {'\r', '\n', '\r', static_cast<std::uint8_t>(shift)};
+    piece.bytes = headers.payload;
+    inside->add_piece(stream, is_from_source, {time}, piece, found);
+    if (shift == 127) {
+      inspector->end(stream, found);
+      inside->end(stream, found);
+    }
   }
   for (const unsigned stream : {0U, 1U, 2U, 3U})
     inspector->end(stream, found);

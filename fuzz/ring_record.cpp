@@ -10,6 +10,7 @@
 #include "recorder/network_translator.hpp"
 #include "recorder/packet_translator.hpp"
 #include "recorder/process_translator.hpp"
+#include "recorder/tls_translator.hpp"
 
 namespace {
 
@@ -24,6 +25,7 @@ struct Fixture {
   std::optional<recorder::PacketOwners> owners;
   std::optional<recorder::NetworkTranslator> network;
   std::optional<recorder::PacketTranslator> packets;
+  std::optional<recorder::TlsTranslator> tls;
 
   Fixture() {
     auto opened = recorder::WallClock::open(clocks);
@@ -35,6 +37,7 @@ struct Fixture {
     owners.emplace(*shared);
     network.emplace(*shared, &*owners);
     packets.emplace(*shared, *owners, nullptr);
+    tls.emplace(*shared);
   }
 };
 
@@ -51,6 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto packet = recorder::view_packet(bytes)) fixture.owners->note(*packet->fixed);
   (void)fixture.packets->translate(bytes);
   (void)fixture.packets->take();
+  (void)fixture.tls->translate(bytes);
   for (const auto& record : fixture.shared->out) {
     std::string line;
     event::append_csv(line, record);

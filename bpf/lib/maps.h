@@ -4,13 +4,7 @@
 #ifndef ALIBI_MAPS_H
 #define ALIBI_MAPS_H
 
-#include "kernel_types.h"
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-
-#include "wire/alibi_event.h"
+#include "lib/kernel.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);

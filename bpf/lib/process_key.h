@@ -3,7 +3,7 @@
 #ifndef ALIBI_PROCESS_KEY_H
 #define ALIBI_PROCESS_KEY_H
 
-#include "lib/maps.h"
+#include "lib/kernel.h"
 
 /* Any task, by checked reads. A thread has the key of its thread group. */
 static __always_inline void key_of(struct alibi_process_key *key, const struct task_struct *task) {

@@ -12,6 +12,7 @@
 
 #include "lib/emit.h"
 #include "lib/process_key.h"
+#include "lib/socket.h"
 
 struct socket_state {
   struct alibi_process_key creator;
@@ -98,57 +99,9 @@ struct {
 
 #endif
 
-/* The cookie is made by the kernel on first use. Helpers may make it; a plain
- * read may find zero. Tracing programs of 5.10 have no helper, there the cgroup
- * programs see to it that sockets have one (al_create, packet). */
-static __always_inline u64 cookie_of(struct sock *sk) {
-#ifdef ALIBI_LEGACY
-  return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-#else
-  return bpf_get_socket_cookie(sk);
-#endif
-}
-
 static __always_inline void count_refused_state(void) {
   struct alibi_counters *c = counters();
   if (c) __sync_fetch_and_add(&c->states_refused, 1);
-}
-
-/* A member of a socket. The verifier knows the type of every socket we meet and
- * lets us load directly; on 5.10 some come out of checked reads. */
-#ifdef ALIBI_LEGACY
-#define SOCK_READ(sk, member) BPF_CORE_READ(sk, member)
-#define TCP_SOCK_OF(sk) ((struct tcp_sock *)(sk))
-#else
-#define SOCK_READ(sk, member) ((sk)->member)
-#define TCP_SOCK_OF(sk) bpf_skc_to_tcp_sock(sk)
-#endif
-
-static __always_inline u32 net_ns_of(struct sock *sk) {
-#ifdef ALIBI_LEGACY
-  return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-#else
-  return sk->__sk_common.skc_net.net->ns.inum;
-#endif
-}
-
-/* Both sides of an inet socket. */
-static __always_inline void fill_tuple(struct alibi_tuple *t, struct sock *sk) {
-  struct sock_common *c = &sk->__sk_common;
-  t->family = SOCK_READ(sk, __sk_common.skc_family);
-  t->protocol = SOCK_READ(sk, sk_protocol);
-  t->local_port = SOCK_READ(sk, __sk_common.skc_num);
-  /* skc_num is zero again at TCP_CLOSE of a socket that was bound by itself */
-  if (!t->local_port)
-    t->local_port = __builtin_bswap16(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
-  t->remote_port = __builtin_bswap16(SOCK_READ(sk, __sk_common.skc_dport));
-  if (t->family == AF_INET) {
-    *(u32 *)t->local = SOCK_READ(sk, __sk_common.skc_rcv_saddr);
-    *(u32 *)t->remote = SOCK_READ(sk, __sk_common.skc_daddr);
-  } else if (t->family == AF_INET6) {
-    BPF_CORE_READ_INTO((struct in6_addr *)t->local, c, skc_v6_rcv_saddr);
-    BPF_CORE_READ_INTO((struct in6_addr *)t->remote, c, skc_v6_daddr);
-  }
 }
 
 static __always_inline bool is_user(const struct alibi_socket_user *u, const struct alibi_process_key *k) {

@@ -270,6 +270,7 @@ const Key kKeys[] = {
        return read_milliseconds(o.flow_update_ms, n, 1000, kDayMs);
      },
      [](const Options& o) { return toml_text(duration_ms_text(o.flow_update_ms)); }},
+    ALIBI_FLAG_KEY("record.tls_requests", tls_requests),
     ALIBI_FLAG_KEY("record.keep_attached", keep_attached),
     {"record.disabled_sensors", "a list of sensor names, such as [\"modules\"]",
      [](Options& o, const toml::node& n) { return read_names(o.disabled_sensors, n); },

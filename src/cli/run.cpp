@@ -29,7 +29,8 @@ void tell_summary(const recorder::RunSummary& summary, const std::filesystem::pa
 
 std::string summary_json(const recorder::RunSummary& summary) {
   return fmt::format(
-      "{{\"exit_status\":{},\"records\":{},\"lost\":{},\"processes\":{},\"flows\":{},\"packets\":{},\"seconds\":{:"
+      "{{\"exit_status\":{},\"records\":{},\"lost\":{},\"processes\":{},\"flows\":{},\"packets\":{}"
+      ",\"seconds\":{:"
       ".6f}}}\n",
       summary.exit_status, summary.records, summary.lost, summary.processes, summary.flows,
       summary.packets, summary.seconds);
@@ -40,9 +41,13 @@ class Run : public Command {
   void declare(CLI::App& app) override {
     directory_.declare(app);
     packets_.declare(app);
-    app.add_option("-w,--write", capture_,
-                   "Write the packets of the command, each with its process, also to this pcapng file")
+    app.add_option(
+           "-w,--write", capture_,
+           "Write the packets of the command, each with its process, also to this pcapng file")
         ->type_name("FILE");
+    app.add_flag("--tls-requests", is_inside_tls_,
+                 "Record also the requests that the command sends through OpenSSL or GnuTLS, "
+                 "before they are encrypted: method, URL and some headers, no bodies");
     app.add_option("-o,--output", form_,
                    "Form of the summary: text on stderr, or json on stdout [text]")
         ->type_name("FORM")
@@ -64,6 +69,7 @@ class Run : public Command {
     if (!capture_.empty() && !options.packets.is_on)
       return fail(Errc::Usage, "-w writes packets, and --packets off records none: leave one out");
     options.packets.copy_to = capture_;
+    options.tls_requests = is_inside_tls_;
     const auto summary = recorder::run(options, command_);
     if (!summary) return std::unexpected(summary.error());
     if (form_ == "json") {
@@ -82,6 +88,7 @@ class Run : public Command {
   DirectoryOption directory_;
   PacketArguments packets_;
   std::string capture_;
+  bool is_inside_tls_ = false;
 };
 
 }  // namespace

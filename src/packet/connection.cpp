@@ -1,6 +1,7 @@
 #include "packet/connection.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "packet/dns_finding.hpp"
 #include "packet/http1.hpp"
@@ -32,6 +33,18 @@ class Connection::Side : public StreamSink, public FindingSink {
       }
       bytes = read(bytes);
     }
+  }
+
+  void on_piece(const HeadPiece& piece) {
+    if (piece.position > position_) on_missing(piece.position - position_);
+    position_ = piece.position + piece.bytes.size();
+    offset_ = piece.offset - carry_.size();
+    if (!parser_ && carry_.empty() && is_behind_unknown_body_) {
+      static constexpr std::array<std::uint8_t, 4> kLastChunkEnds{'\r', '\n', '\r', '\n'};
+      if (piece.before != kLastChunkEnds) return;  // still the body, whatever it looks like
+      is_behind_unknown_body_ = false;
+    }
+    on_bytes(piece.bytes);
   }
 
   void on_missing(std::uint64_t count) override {
@@ -67,9 +80,19 @@ class Connection::Side : public StreamSink, public FindingSink {
 
   /// Returns what is left to read.
   std::span<const std::byte> read(std::span<const std::byte> bytes) {
+    if (!parser_ && offset_ < body_until_) {
+      const auto of_body = std::min<std::uint64_t>(bytes.size(), body_until_ - offset_);
+      offset_ += of_body;
+      return bytes.subspan(static_cast<std::size_t>(of_body));
+    }
     if (!parser_ && !recognise(bytes)) return {};
     const Taken taken = parser_->take(bytes);
     follow(taken.next);
+    if (!connection_.options_.are_heads_only) return bytes.subspan(taken.bytes);
+    offset_ += taken.bytes;
+    is_behind_unknown_body_ = taken.left_out == kUnknownBody;
+    if (is_behind_unknown_body_) return {};
+    body_until_ = offset_ + taken.left_out;
     return bytes.subspan(taken.bytes);
   }
 
@@ -85,8 +108,8 @@ class Connection::Side : public StreamSink, public FindingSink {
     const TlsStart tls = recognise_tls(bytes);
     const Http2Start http2 = recognise_http2(bytes);
     if (http == Http1Start::Request || http == Http1Start::Response) {
-      parser_ = make_http1(http == Http1Start::Request, connection_.options_.keep_bodies,
-                           connection_.exchange_, *this);
+      parser_ = make_http1(http == Http1Start::Request, connection_.options_, connection_.exchange_,
+                           *this);
     } else if (tls == TlsStart::Hello) {
       parser_ = make_tls(*this);
     } else if (http2 == Http2Start::Preface || http2 == Http2Start::Settings) {
@@ -109,6 +132,10 @@ class Connection::Side : public StreamSink, public FindingSink {
   std::unique_ptr<HeadParser> parser_;
   std::vector<std::byte> carry_;
   std::uint64_t unrecognised_bytes_ = 0;
+  std::uint64_t position_ = 0;    ///< of the next piece, unless some were lost
+  std::uint64_t offset_ = 0;      ///< of the next byte to read; of pieces only
+  std::uint64_t body_until_ = 0;  ///< offset at which a body ends that was left out
+  bool is_behind_unknown_body_ = false;
   bool is_source_;
   bool is_given_up_ = false;
 };
@@ -136,6 +163,14 @@ void Connection::add(bool is_from_source, BootNs time, const Headers& headers, c
   if (!from.is_given_up()) from.stream.add(seq, headers.payload, headers.payload_bytes, from);
   from.has_fin = from.has_fin || (headers.tcp_flags & kFin) != 0;
   is_reset_ = is_reset_ || (headers.tcp_flags & kRst) != 0;
+  found_ = nullptr;
+}
+
+void Connection::add_piece(bool is_from_source, BootNs time, const HeadPiece& piece,
+                           const Found& found) {
+  time_ = time;
+  found_ = &found;
+  if (Side& from = side(is_from_source); !from.is_given_up()) from.on_piece(piece);
   found_ = nullptr;
 }
 

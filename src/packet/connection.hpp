@@ -30,6 +30,7 @@ class Connection {
   ~Connection();
 
   void add(bool is_from_source, BootNs time, const Headers& headers, const Found& found);
+  void add_piece(bool is_from_source, BootNs time, const HeadPiece& piece, const Found& found);
   /// Tells what is half there.
   void end(const Found& found);
 

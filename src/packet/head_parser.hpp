@@ -25,9 +25,14 @@ enum class Next : std::uint8_t {
   Nothing,     ///< nothing that could be read ever again, such as ciphertext
 };
 
+inline constexpr std::uint64_t kUnknownBody = UINT64_MAX;
+
 struct Taken {
   std::size_t bytes = 0;  ///< all of them where next is Same
   Next next = Next::Same;
+  /// With Options::are_heads_only: of the body that follows and is left out;
+  /// kUnknownBody: in chunks, or up to the end.
+  std::uint64_t left_out = 0;
 };
 
 class HeadParser {

@@ -35,19 +35,24 @@ std::vector<std::string> method_words() {
 
 class Http1Message : public HeadParser {
  public:
-  Http1Message(bool is_request, bool keep_body, Exchange& exchange, FindingSink& sink)
-      : exchange_(exchange), sink_(sink), is_body_asked_(is_request && keep_body) {
+  Http1Message(bool is_request, const Inspector::Options& options, Exchange& exchange,
+               FindingSink& sink)
+      : exchange_(exchange),
+        sink_(sink),
+        is_body_asked_(is_request && options.keep_bodies),
+        is_head_only_(options.are_heads_only) {
     ::http_parser_init(&parser_, is_request ? HTTP_REQUEST : HTTP_RESPONSE);
     parser_.data = this;
     parser_.lenient_http_headers = 1;  // what a lenient server would accept must not be missed
     parser_.allow_chunked_length = 1;
     head_.is_request = is_request;
+    if (is_head_only_) head_.scheme = "https";
   }
 
   Taken take(std::span<const std::byte> bytes) override {
     const std::size_t taken = ::http_parser_execute(
         &parser_, &settings(), reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (is_complete_) return {taken, Next::Recognise};
+    if (is_complete_) return {taken, Next::Recognise, left_out_};
     if (HTTP_PARSER_ERRNO(&parser_) == HPE_OK) return {bytes.size(), Next::Same};
     end();
     exchange_.lose();
@@ -152,7 +157,20 @@ class Http1Message : public HeadParser {
   int on_head() {
     take_header();
     is_in_body_ = true;
-    return head_.is_request ? on_request_head() : on_response_head();
+    const bool is_chunked = (parser_.flags & F_CHUNKED) != 0;
+    const std::uint64_t length = is_chunked ? kUnknownBody : parser_.content_length;
+    const int answer = head_.is_request ? on_request_head() : on_response_head();
+    if (!is_head_only_ || answer != 0) return answer;
+    if (may_have_body()) left_out_ = length;  // not told: kUnknownBody, as http-parser has it
+    return 1;
+  }
+
+  /// RFC 9112, section 6.3.
+  [[nodiscard]] bool may_have_body() const {
+    if ((parser_.flags & F_CHUNKED) != 0) return true;
+    const unsigned status = parser_.status_code;
+    if (!head_.is_request) return status >= 200 && status != 204 && status != 304;
+    return (parser_.flags & F_CONTENTLENGTH) != 0;
   }
 
   int on_request_head() {
@@ -230,7 +248,9 @@ class Http1Message : public HeadParser {
   std::string name_;
   std::string value_;
   std::string body_;
+  std::uint64_t left_out_ = 0;  ///< see Taken
   bool is_body_asked_ = false;
+  bool is_head_only_ = false;
   bool is_body_kept_ = false;
   bool is_body_cut_ = false;
   bool head_waits_ = false;  ///< told together with its body
@@ -253,9 +273,9 @@ Http1Start recognise_http1(std::span<const std::byte> bytes) {
   return best;
 }
 
-std::unique_ptr<HeadParser> make_http1(bool is_request, bool keep_body, Exchange& exchange,
-                                       FindingSink& sink) {
-  return std::make_unique<Http1Message>(is_request, keep_body, exchange, sink);
+std::unique_ptr<HeadParser> make_http1(bool is_request, const Inspector::Options& options,
+                                       Exchange& exchange, FindingSink& sink) {
+  return std::make_unique<Http1Message>(is_request, options, exchange, sink);
 }
 
 }  // namespace alibi::packet

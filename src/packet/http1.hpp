@@ -19,7 +19,8 @@ enum class Http1Start : std::uint8_t { No, NeedsMore, Request, Response };
 [[nodiscard]] Http1Start recognise_http1(std::span<const std::byte> bytes);
 
 /// `exchange` and `sink` are kept and must live longer than the parser.
-[[nodiscard]] std::unique_ptr<HeadParser> make_http1(bool is_request, bool keep_body,
+[[nodiscard]] std::unique_ptr<HeadParser> make_http1(bool is_request,
+                                                     const Inspector::Options& options,
                                                      Exchange& exchange, FindingSink& sink);
 
 }  // namespace alibi::packet

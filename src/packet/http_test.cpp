@@ -119,6 +119,91 @@ TEST(Http1, ABodyWithHolesIsPassedOver) {
   EXPECT_EQ(talk.seen[2].field("url"), "http://h/1");
 }
 
+/// Plain text out of which bodies were left, as a probe inside TLS tells it.
+class HeadsOnly {
+ public:
+  void client(std::string_view bytes, std::string_view body_behind = "") {
+    send(true, bytes, body_behind);
+  }
+  void server(std::string_view bytes, std::string_view body_behind = "") {
+    send(false, bytes, body_behind);
+  }
+  void lose(bool is_client, std::uint64_t count) { ways_[is_client ? 0 : 1].position += count; }
+
+  std::vector<Seen> seen;
+
+ private:
+  struct Way {
+    std::string passed;
+    std::uint64_t position = 0;
+  };
+
+  void send(bool is_client, std::string_view bytes, std::string_view body_behind) {
+    Way& way = ways_[is_client ? 0 : 1];
+    HeadPiece piece{.position = way.position, .offset = way.passed.size()};
+    for (std::size_t k = 0; k < 4 && k < way.passed.size(); ++k)
+      piece.before[3 - k] = static_cast<std::uint8_t>(way.passed[way.passed.size() - 1 - k]);
+    piece.bytes = std::as_bytes(std::span(bytes));
+    inspector_->add_piece(1, is_client, {1}, piece,
+                          [this](const Finding& finding) { seen.push_back({finding}); });
+    way.position += bytes.size();
+    way.passed.append(bytes).append(body_behind);
+  }
+
+  std::unique_ptr<Inspector> inspector_ = Inspector::make({.are_heads_only = true});
+  std::array<Way, 2> ways_;
+};
+
+TEST(HeadsOnly, BodiesOfEveryKindAreLeftOut) {
+  HeadsOnly talk;
+  talk.client("POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n", "a=bc");
+  talk.server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n0\r\n\r\n");
+  talk.client("HEAD /2 HTTP/1.1\r\nHost: h\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  talk.server("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
+  talk.server("HTTP/1.1 304 Not Modified\r\nContent-Length: 900\r\n\r\n");
+  talk.client("GET /4 HTTP/1.1\r\nHost: h\r\n\r\n");
+  talk.server("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+  ASSERT_EQ(talk.seen.size(), 9U);
+  EXPECT_EQ(talk.seen[0].field("url"), "https://h/1");
+  EXPECT_EQ(talk.seen[1].field("url"), "https://h/1");
+  EXPECT_EQ(talk.seen[2].field("method"), "HEAD");
+  EXPECT_EQ(talk.seen[4].field("url"), "https://h/2");
+  EXPECT_EQ(talk.seen[5].field("status"), "304");
+  EXPECT_EQ(talk.seen[5].field("url"), "https://h/3");
+  EXPECT_EQ(talk.seen[8].field("status"), "204");
+  EXPECT_EQ(talk.seen[8].field("url"), "https://h/4");
+  for (const Seen& one : talk.seen)
+    EXPECT_EQ(one.field("pairing"), "") << one.field("url");
+}
+
+TEST(HeadsOnly, WhatStandsInABodyIsNoRequest) {
+  constexpr std::string_view kFalse = "GET /false HTTP/1.1\r\nHost: h\r\n\r\n";
+  HeadsOnly talk;
+  // Behind the head in the same piece, in a piece of its own, in a chunk.
+  talk.client(
+      "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 200\r\n\r\nGET /false HTTP/1.1\r\n\r\n");
+  talk.client(kFalse, std::string(200 - 23 - kFalse.size(), 'x'));
+  talk.client("POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", "64\r\n");
+  talk.client(kFalse, "\r\n0\r\n\r\n");
+  talk.client("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_EQ(talk.seen.size(), 3U);
+  EXPECT_EQ(talk.seen[0].field("url"), "https://h/1");
+  EXPECT_EQ(talk.seen[1].field("url"), "https://h/2");
+  EXPECT_EQ(talk.seen[2].field("url"), "https://h/3");
+}
+
+TEST(HeadsOnly, ALostPieceMakesPairsLikely) {
+  HeadsOnly talk;
+  talk.client("GET /1 HTTP/1.1\r\nHost: h\r\nUser-");
+  talk.lose(true, 30);
+  talk.client("GET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
+  talk.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_EQ(talk.seen.size(), 3U);
+  EXPECT_TRUE(talk.seen[0].finding.is_cut);
+  EXPECT_EQ(talk.seen[1].field("url"), "https://h/2");
+  EXPECT_EQ(talk.seen[2].field("pairing"), "likely");
+}
+
 TEST(Http1, AHoleInTheHeadIsToldAndOvercome) {
   Conversation talk;
   talk.open();

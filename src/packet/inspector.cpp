@@ -67,6 +67,14 @@ class StreamTable : public Inspector {
     if (headers.is_udp()) add_datagram(stream, is_from_source, time, headers, found);
   }
 
+  void add_piece(std::uint64_t stream, bool is_from_source, BootNs time, const HeadPiece& piece,
+                 const Found& found) override {
+    Entry& entry = entry_of(stream, found);
+    if (!entry.connection) entry.connection = std::make_unique<Connection>(stream, options_);
+    entry.connection->add_piece(is_from_source, time, piece, found);
+    keep_bounds(entry, found);
+  }
+
   void end(std::uint64_t stream, const Found& found) override {
     const auto known = by_name_.find(stream);
     if (known == by_name_.end()) return;

@@ -8,6 +8,7 @@
 // oldest gives way and is counted. Holes that are not filled end the search in
 // that stream until something recognisable begins. Thread: one.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,6 +53,15 @@ struct Finding {
   bool is_cut = false;             ///< not all of the head was there
 };
 
+/// Plain text of one direction of a stream, in order, as far as heads are in it:
+/// what is left out is in the offsets, what was lost in the positions.
+struct HeadPiece {
+  std::uint64_t position = 0;  ///< bytes of this direction that were handed on before
+  std::uint64_t offset = 0;    ///< bytes of this direction that passed before
+  std::array<std::uint8_t, 4> before{};  ///< the last ones of those
+  std::span<const std::byte> bytes;
+};
+
 class Inspector {
  public:
   static constexpr std::size_t kStreamsMax = 16'384;
@@ -59,6 +69,9 @@ class Inspector {
 
   struct Options {
     bool keep_bodies = false;  ///< request bodies, at most kStreamBytesMax of each
+    /// Fed by add_piece(), from inside TLS: bodies of HTTP/1 and frames of
+    /// HTTP/2 without heads are left out, and URLs are https.
+    bool are_heads_only = false;
   };
 
   static std::unique_ptr<Inspector> make(Options options);
@@ -69,6 +82,10 @@ class Inspector {
   /// that began. Calls `found` for each head that is complete with it.
   virtual void add(std::uint64_t stream, bool is_from_source, BootNs time, const Headers& headers,
                    const std::function<void(const Finding&)>& found) = 0;
+  /// The same for bytes that were no packets.
+  virtual void add_piece(std::uint64_t stream, bool is_from_source, BootNs time,
+                         const HeadPiece& piece,
+                         const std::function<void(const Finding&)>& found) = 0;
   /// The flow is over: tells what is half there (is_cut) and forgets it.
   virtual void end(std::uint64_t stream, const std::function<void(const Finding&)>& found) = 0;
 

@@ -106,6 +106,12 @@ void Pipeline::open_side_sensors() {
          unowned ? "" : unowned.error().message);
     if (unowned) packet_translator_.add_unowned(std::move(*unowned));
   }
+  if (options_.tls_requests) {
+    auto tls = TlsFeed::start(shared_);
+    const std::string fault = tls ? (*tls)->flow_fault() : tls.error().message;
+    note("tls_requests", "uprobe", !tls ? "failed" : fault.empty() ? "ok" : "degraded", fault);
+    if (tls) tls_ = std::move(*tls);
+  }
   if (is_disabled("ptrace")) {
     note("ptrace", "netlink cn_proc", "disabled", "switched off by the configuration");
   } else if (auto connector = proc::ProcConnector::open(); connector) {
@@ -194,6 +200,7 @@ void Pipeline::drain_loop(bool begin_snapshot) {
   watch(probes_.ring_fd(ALIBI_RING_PROCESS));
   watch(probes_.ring_fd(ALIBI_RING_NETWORK));
   if (packet_feed_) watch(probes_.ring_fd(ALIBI_RING_PACKET));
+  if (tls_) watch(tls_->ring_fd());
   watch(clock_.poll_fd());
   if (perf_)
     for (const int fd : perf_->poll_fds())
@@ -267,6 +274,7 @@ void Pipeline::drain_once() {
 bool Pipeline::drain_rings() {
   if (packet_feed_ && packet_end_ <= packet_feed_->cursor()) packet_end_ = packet_feed_->producer();
   if (network_end_ <= network_ring_->cursor()) network_end_ = network_ring_->producer();
+  const std::uint64_t tls_end = tls_ ? tls_->producer() : 0;
   const std::uint64_t process_end = process_ring_->producer();
   process_ring_->read(
       std::min(process_end, process_ring_->cursor() + kChunkBytes),
@@ -277,6 +285,7 @@ bool Pipeline::drain_rings() {
       std::min(network_end_, network_ring_->cursor() + kChunkBytes),
       [this](std::span<const std::byte> bytes) { on_bytes(ALIBI_RING_NETWORK, false, bytes); });
   if (network_ring_->cursor() + kChunkBytes < network_end_) return false;
+  if (tls_) unknown_records_ += tls_->read(tls_end);
   if (!packet_feed_) return true;
   return packet_feed_->read(
       packet_end_, boot_now(), is_stopping_, owners_,
@@ -372,9 +381,10 @@ void Pipeline::drain_side_band() {
     process_translator_.on_ptrace(trace);
   if (!perf_) return;
   perf_->drain([this](const perf::Record& record) {
-    if (const auto* mapping = std::get_if<perf::MapExec>(&record))
+    if (const auto* mapping = std::get_if<perf::MapExec>(&record)) {
       process_translator_.on_mapping(*mapping);
-    else if (const auto* fork = std::get_if<perf::NewProcess>(&record))
+      if (tls_) tls_->on_mapping(*mapping);
+    } else if (const auto* fork = std::get_if<perf::NewProcess>(&record))
       check_.saw_perf(*fork);
     else if (const auto* exec = std::get_if<perf::Exec>(&record))
       check_.saw_perf(*exec);
@@ -464,6 +474,7 @@ void Pipeline::observe_losses(BootNs now) {
   losses_.observe("request_streams_full", "stream", packet_translator_.streams_dropped(), now);
   losses_.observe("packet_ring_full", "unowned", packet_translator_.unowned_lost(), now);
   packet_translator_.tell_cuts(losses_, now);
+  if (tls_) tls_->tell(losses_, now);
   {
     const std::lock_guard lock(totals_mutex_);
     losses_.observe("packet_disk", "packet", packet_totals_.refused, now);
@@ -570,6 +581,7 @@ Pipeline::Counts Pipeline::counts() {
     counts.flows = flows_.size();
     counts.living = shared_.processes.living();
     counts.drained = drained_;
+    if (tls_) counts.tls_libraries = tls_->libraries();
   }
   const std::lock_guard lock(totals_mutex_);
   counts.log = totals_;

@@ -29,6 +29,7 @@
 #include "recorder/process_translator.hpp"
 #include "recorder/ring_reader.hpp"
 #include "recorder/side_band_check.hpp"
+#include "recorder/tls_feed.hpp"
 #include "store/log_writer.hpp"
 #include "store/packet_capture.hpp"
 #include "store/packet_writer.hpp"
@@ -87,6 +88,7 @@ class Pipeline {
     std::uint64_t flows = 0;              ///< of a command only
     std::size_t living = 0;
     BootNs drained;  ///< the rings were empty then
+    std::vector<TlsLibrary> tls_libraries;  ///< with Options::tls_requests
   };
   [[nodiscard]] Counts counts();
 
@@ -145,6 +147,7 @@ class Pipeline {
   std::vector<ConversationEnd> ends_;
   std::optional<perf::PerfSideBand> perf_;
   std::optional<proc::ProcConnector> connector_;
+  std::unique_ptr<TlsFeed> tls_;      ///< null: not asked for, or not possible
   std::vector<proc::Ptrace> traces_;  ///< read from the connector, not yet told
   std::uint64_t marked_at_ = 0;       ///< position in the process ring that the mark waits for
   bool is_marked_ = false;

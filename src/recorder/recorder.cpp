@@ -88,6 +88,7 @@ struct Recording {
   bool is_of_command = false;  ///< not of the whole machine
 
   Status open(const Options& options, Pipeline::Scope scope, bool is_pinned);
+  Status require_sensor(std::string_view name) const;
   void tell_start(const Options& options);
 };
 
@@ -144,6 +145,14 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   auto made = Pipeline::make(options, scope, *probes, *clock, std::move(stores));
   if (!made) return std::unexpected(made.error());
   pipeline = std::move(*made);
+  return is_of_command && options.tls_requests ? require_sensor("tls_requests") : Status{};
+}
+
+// What was asked for in so many words must not be missing in silence.
+Status Recording::require_sensor(std::string_view name) const {
+  for (const SensorState& sensor : pipeline->other_sensors())
+    if (sensor.name == name && sensor.state == "failed")
+      return fail(Errc::Unsupported, sensor.detail);
   return {};
 }
 
@@ -212,7 +221,9 @@ Status record(const Options& options) {
   Pipeline& pipeline = *recording.pipeline;
   recording.tell_start(options);
   // Threads begin after this and have no more than it leaves.
-  if (auto ok = keep_only(kCapabilitiesToRecord); !ok) return ok;
+  const auto kept = options.tls_requests ? std::span<const std::string_view>(kCapabilitiesToProbeLibraries)
+                                         : std::span<const std::string_view>(kCapabilitiesToRecord);
+  if (auto ok = keep_only(kept); !ok) return ok;
   pipeline.start(!(recording.probes->is_resumed() && recording.is_same_boot));
   pipeline.wait_until_walked();
 
@@ -222,6 +233,7 @@ Status record(const Options& options) {
   facts.budget_bytes = options.limits.budget_bytes;
   facts.packet_budget_bytes = options.limits.packet_budget_bytes;
   facts.packets = options.packets;
+  facts.tls_requests = options.tls_requests;
   facts.boot_id = recording.boot_id;
   facts.counts = pipeline.counts();
   (void)write_status(options.directory, facts);

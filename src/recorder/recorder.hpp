@@ -43,6 +43,7 @@ struct Options {
   bool record_dns = true;
   bool record_failed_exec = true;
   std::uint64_t flow_update_ms = 300'000;  ///< a flow that lives longer is told again
+  bool tls_requests = false;  ///< also heads of requests inside TLS, by probes in TLS libraries
   PacketOptions packets;
   witness::ClientOptions third_parties;  ///< who witnesses and stamps the seal
   std::string config_sha256;  ///< of the configuration as read, written into recorder_start

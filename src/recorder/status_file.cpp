@@ -23,6 +23,16 @@ nlohmann::ordered_json packets_json(const StatusFacts& facts) {
   return packets;
 }
 
+nlohmann::ordered_json tls_json(const StatusFacts& facts) {
+  nlohmann::ordered_json libraries = nlohmann::ordered_json::array();
+  for (const TlsLibrary& library : facts.counts.tls_libraries)
+    libraries.push_back({{"path", library.path},
+                         {"tls", library.name},
+                         {"state", library.state},
+                         {"detail", library.detail}});
+  return {{"on", facts.tls_requests}, {"libraries", std::move(libraries)}};
+}
+
 }  // namespace
 
 Status write_status(const std::filesystem::path& directory, const StatusFacts& facts) {
@@ -50,6 +60,7 @@ Status write_status(const std::filesystem::path& directory, const StatusFacts& f
         {"budget", facts.budget_bytes},
         {"fault", facts.counts.log.fault}}},
       {"packets", packets_json(facts)},
+      {"tls_requests", tls_json(facts)},
       {"segments", facts.counts.log.segments},
       {"processes", facts.counts.living},
       {"skipped_by_kernel", facts.counts.skipped_by_kernel},

@@ -18,6 +18,7 @@ struct StatusFacts {
   Pipeline::Counts counts;
   std::uint64_t budget_bytes = 0;
   PacketOptions packets;
+  bool tls_requests = false;
   std::uint64_t packet_budget_bytes = 0;
   std::string boot_id;
 };

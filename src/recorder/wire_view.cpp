@@ -55,6 +55,12 @@ std::optional<PacketView> view_packet(std::span<const std::byte> bytes) {
   return PacketView{fixed, bytes.subspan(sizeof(*fixed), fixed->captured_bytes)};
 }
 
+std::optional<TlsView> view_tls(std::span<const std::byte> bytes) {
+  const auto* fixed = view_as<alibi_tls>(bytes);
+  if (!fixed || bytes.size() - sizeof(*fixed) < fixed->captured_bytes) return std::nullopt;
+  return TlsView{fixed, bytes.subspan(sizeof(*fixed), fixed->captured_bytes)};
+}
+
 std::vector<std::string> split_args(std::string_view args) {
   std::vector<std::string> list;
   while (!args.empty()) {

@@ -15,6 +15,7 @@
 #include "event/address.hpp"
 #include "event/process_key.hpp"
 #include "wire/alibi_event.h"
+#include "wire/alibi_tls.h"
 
 namespace alibi::recorder {
 
@@ -51,6 +52,12 @@ struct PacketView {
   std::span<const std::byte> bytes;  ///< of the packet, what was captured
 };
 [[nodiscard]] std::optional<PacketView> view_packet(std::span<const std::byte> bytes);
+
+struct TlsView {
+  const alibi_tls* fixed;
+  std::span<const std::byte> bytes;  ///< plain text
+};
+[[nodiscard]] std::optional<TlsView> view_tls(std::span<const std::byte> bytes);
 
 /// "passwd\0etc\0" -> "/etc/passwd"; nothing -> "/".
 [[nodiscard]] std::string join_path(std::string_view leaf_first);

@@ -41,6 +41,19 @@ std::vector<SensorLine> sensors_of(const Json& json) {
   return sensors;
 }
 
+std::vector<TlsLibraryLine> tls_libraries_of(const Json& tls) {
+  std::vector<TlsLibraryLine> libraries;
+  const auto list = tls.find("libraries");
+  if (list == tls.end() || !list->is_array()) return libraries;
+  for (const Json& one : *list) {
+    if (!one.is_object()) continue;
+    libraries.push_back(
+        {value_of<std::string>(one, "path", ""), value_of<std::string>(one, "tls", ""),
+         value_of<std::string>(one, "state", ""), value_of<std::string>(one, "detail", "")});
+  }
+  return libraries;
+}
+
 Ink ink_of(const std::string& state) {
   if (state == "ok") return Ink::Good;
   return state == "failed" ? Ink::Bad : Ink::Warn;
@@ -67,14 +80,26 @@ std::string packets_text(const RecorderStatus& status, const Style& style) {
   const PacketStatus& packets = *status.packets;
   constexpr std::uint64_t kWhole = 65'535;
   std::string text = std::to_string(packets.packets);
-  text += packets.payload_bytes == 0        ? ", headers only"
-          : packets.payload_bytes >= kWhole ? ", whole"
-                                            : fmt::format(", {} of payload",
-                                                          bytes_text(packets.payload_bytes));
+  text += packets.payload_bytes == 0 ? ", headers only"
+          : packets.payload_bytes >= kWhole
+              ? ", whole"
+              : fmt::format(", {} of payload", bytes_text(packets.payload_bytes));
   if (packets.budget != 0) text += fmt::format(", up to {}", bytes_text(packets.budget));
   if (!packets.fault.empty())
     text += ", " + style.paint(Ink::Bad, "refused: " + printable(packets.fault));
   return text;
+}
+
+std::string tls_lines(const RecorderStatus& status, const Style& style) {
+  if (!status.tls_requests) return "off";
+  std::string out = style.paint(Ink::Warn, "on: heads of requests inside TLS are recorded");
+  for (const TlsLibraryLine& library : status.tls_libraries) {
+    const std::string detail = library.detail.empty() ? "" : "  " + printable(library.detail);
+    out += fmt::format("\n           {}  {}  {}{}",
+                       style.paint(ink_of(library.state), printable(library.state)),
+                       printable(library.tls), printable(library.path), detail);
+  }
+  return out;
 }
 
 std::string sensor_lines(const RecorderStatus& status, const Style& style) {
@@ -116,6 +141,9 @@ Result<RecorderStatus> parse_status(std::string_view text) {
                       .payload_bytes = value_of<std::uint64_t>(packets, "payload_bytes", 0),
                       .budget = value_of<std::uint64_t>(packets, "budget", 0),
                       .fault = value_of<std::string>(packets, "fault", "")};
+  const Json tls = object_of(json, "tls_requests");
+  status.tls_requests = value_of(tls, "on", false);
+  status.tls_libraries = tls_libraries_of(tls);
   const Json reasons = object_of(lost, "by_reason");
   for (const auto& [reason, count] : reasons.items()) {
     if (count.is_number_unsigned()) status.lost_by_reason[reason] = count.get<std::uint64_t>();
@@ -155,7 +183,9 @@ std::string to_text(const RecorderStatus& status, const std::string& directory,
   }
   out += fmt::format("\n\n  records  {}\n  lost     {}\n  disk     {}\n", status.records,
                      losses_text(status, style), disk_text(status, style));
-  if (status.is_recording) out += fmt::format("  packets  {}\n", packets_text(status, style));
+  if (status.is_recording)
+    out += fmt::format("  packets  {}\n  in TLS   {}\n", packets_text(status, style),
+                       tls_lines(status, style));
   if (status.sensors.empty()) return out;
   out += fmt::format("\n{}\n", status.is_recording ? "Sensors:" : "Sensors this kernel offers:");
   return out + sensor_lines(status, style);

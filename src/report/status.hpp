@@ -23,10 +23,18 @@ struct SensorLine {
 
 /// Of the packet log.
 struct PacketStatus {
-  std::uint64_t packets = 0;  ///< written by this recorder
+  std::uint64_t packets = 0;        ///< written by this recorder
   std::uint64_t payload_bytes = 0;  ///< kept of each at most; 0: headers only
   std::uint64_t budget = 0;
   std::string fault;
+};
+
+/// A TLS library, and whether its calls are probed.
+struct TlsLibraryLine {
+  std::string path;
+  std::string tls;    ///< openssl, gnutls
+  std::string state;  ///< ok, failed, unsupported
+  std::string detail;
 };
 
 struct RecorderStatus {
@@ -40,8 +48,10 @@ struct RecorderStatus {
   std::map<std::string, std::uint64_t> lost_by_reason;
   std::uint64_t disk_bytes = 0;
   std::uint64_t disk_budget = 0;
-  std::string disk_fault;  ///< what the disk is refusing now
+  std::string disk_fault;               ///< what the disk is refusing now
   std::optional<PacketStatus> packets;  ///< empty: packets are not recorded
+  bool tls_requests = false;            ///< requests inside TLS are asked for
+  std::vector<TlsLibraryLine> tls_libraries;
   std::optional<std::uint64_t> heartbeat_boot_ns;
   std::string original;  ///< the state file, printed as it is by --json
 };
