@@ -9,6 +9,7 @@ import cases_bundle
 import cases_files
 import cases_fuzz
 import cases_keys
+import cases_live
 import cases_log
 import cases_time
 import cases_witness
