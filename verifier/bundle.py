@@ -58,8 +58,8 @@ class BundleVerifier:
         self.read_claims(self.lines("claims.csv", "alibi-disclosure,1"))
         self.record_lines = self.lines("records.csv")
         self.packet_lines = self.lines("packets.csv", "leaf,item,packet")
-        if not self.record_lines:
-            raise Bad("records.csv has no header line", file="records.csv")
+        if self.record_lines[:1] != [log.HEADER.encode()]:
+            raise Bad("records.csv has not the header line of format 1", file="records.csv")
         self.finals, self.cosigned = [], []
         for name, notes in (("epochs.txt", self.finals), ("cosigned.txt", self.cosigned)):
             found, complete = split_notes(data[name])

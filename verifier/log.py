@@ -16,9 +16,8 @@ SET = 65536  # leaves of one file
 NOTE_LIMIT, FILE_LIMIT = 65536, 256 << 20
 CONTENT_NAME = re.compile(r"(\d{16}|[1-9]\d{16,18}|\d{20})(\.csv|\.pcapng)(\.zst(?:\.age)?)?", re.ASCII)
 SET_NAME = {"leaves": r"\d{20}\.csv", "epochs": r"\d{20}\.txt", "cosigned": r"\d{20}\.txt"}
-KNOWN_COLUMNS = set(
-    "seq time boot_ns kind process process_seq parent user exe args flow proto local remote "
-    "direction name bytes_out bytes_in result grade via extra".split())
+HEADER = ("seq,time,boot_ns,kind,process,process_seq,parent,user,exe,args,flow,proto,local,remote,"
+          "direction,name,bytes_out,bytes_in,result,grade,via,extra")  # of format 1
 STREAMS = {"events": ".csv", "packets": ".pcapng"}
 
 
@@ -424,6 +423,6 @@ def check_genesis(leaf, log_key, expected):
         raise Failure("WRONG-KEY", "the hash of the genesis is another one", leaf=0)
     names = leaf["hideable"].split(",") if leaf["hideable"] else []
     if leaf["format"] != 1 or not 0 < leaf["epoch_ms"] <= 86400000 or len(names) > 7 or \
-            len(set(names)) != len(names) or not set(names) <= KNOWN_COLUMNS:
+            len(set(names)) != len(names) or not set(names) <= set(HEADER.split(",")):
         raise Failure("MALFORMED", "format, hideable or epoch_ms of the genesis", leaf=0)
     return leaf

@@ -34,10 +34,11 @@ class Bundle:
         self.shown_leaves = {0} | set(shown) | set(leaves) | set(range(first, last + 1))
         for note in self.finals + self.cosigned:
             self.shown_leaves.add(int(note.split(b"\n")[1]) - 1)
+        self.shown_leaves |= {int(name.split("-")[0]) - 1 for name in log.receipts}
         epochs = [i for i, leaf in enumerate(log.leaves) if type_of(leaf) == "epoch"]
         for bound in [first, size - 1] + [s - 1 for s in sizes if first <= s - 1 <= last]:
             self.shown_leaves |= set([i for i in epochs if i < bound][-1:])
-        self.receipts = dict(log.receipts)
+        self.receipts, self.header = dict(log.receipts), maker.HEADER[:-1]
         self.make_items(shown)
         self.make_tree()
         self.proofs = {}
@@ -97,7 +98,7 @@ class Bundle:
 
         files = {"README.txt": b"Shown records of a log.\n", "checkpoint": self.checkpoint,
                  "claims.csv": text(self.claims, "alibi-disclosure,1"),
-                 "records.csv": text(self.records, maker.HEADER[:-1]),
+                 "records.csv": text(self.records, self.header),
                  "packets.csv": text(self.packets, "leaf,item,packet"),
                  "items.csv": text(self.items, "leaf,from,to,hash,salts"),
                  "leaves.csv": text(self.leaves), "tree.csv": text(self.tree, "from,to,hash"),

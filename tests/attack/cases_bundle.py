@@ -92,6 +92,10 @@ def items_changed(bench):
     def order(bundle):
         bundle.records[0], bundle.records[1] = bundle.records[1], bundle.records[0]
 
+    def header(bundle):
+        bundle.header = bundle.header.replace(b"local,remote", b"remote,local")
+
+    change("names of columns exchanged", header)
     change("a line changed", line)
     change("a salt changed", salt)
     change("salts swapped between lines", swap)
