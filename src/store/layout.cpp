@@ -29,6 +29,11 @@ std::optional<std::uint64_t> number_in(std::string_view name, std::string_view& 
 
 }  // namespace
 
+bool Layout::has_identity() const {
+  std::error_code missing;
+  return std::filesystem::exists(directory / "identity" / "origin", missing);
+}
+
 std::filesystem::path Layout::csv(std::uint64_t first_seq) const {
   return events() / name_of(first_seq, ".csv");
 }

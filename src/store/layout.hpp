@@ -23,6 +23,9 @@ struct Layout {
   [[nodiscard]] std::filesystem::path packets() const { return directory / "packets"; }
   [[nodiscard]] std::filesystem::path quarantine() const { return directory / "quarantine"; }
 
+  /// Whether this log is sealed (docs/seal-format.md section 2).
+  [[nodiscard]] bool has_identity() const;
+
   /// Being written, or waiting to be packed.
   [[nodiscard]] std::filesystem::path csv(std::uint64_t first_seq) const;
   /// Where the blocks of a .csv end.

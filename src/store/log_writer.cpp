@@ -27,16 +27,19 @@ const char* reason_of(const Error& error) { return is_full(error) ? "disk_full" 
 
 class FileLogWriter final : public LogWriter {
  public:
-  FileLogWriter(Disk& disk, Layout layout, std::string boot_id, Limits limits, UniqueFd lock)
+  FileLogWriter(Disk& disk, Layout layout, std::string boot_id, Limits limits, UniqueFd lock,
+                Sealing* sealing)
       : disk_(disk),
         layout_(std::move(layout)),
         boot_id_(std::move(boot_id)),
         limits_(limits),
         lock_(std::move(lock)),
+        sealing_(sealing),
         reserve_(disk, layout_, limits.reserve_bytes) {}
 
   Status start();
 
+  [[nodiscard]] Sealing* sealing() const override { return sealing_; }
   [[nodiscard]] const Recovered& recovered() const override { return recovery_.found; }
   Status replay(std::move_only_function<void(const event::Record&)> visit) override;
   void on_new_segment(std::move_only_function<SegmentHead()> make_head) override {
@@ -49,6 +52,7 @@ class FileLogWriter final : public LogWriter {
   Status close() override;
 
  private:
+  void begin_sealing();
   Status resume_segment();
   Status begin_segment(BootNs now);
   Status write_batch(std::span<event::Record> records, BootNs now);
@@ -65,6 +69,7 @@ class FileLogWriter final : public LogWriter {
   std::string boot_id_;
   Limits limits_;
   UniqueFd lock_;
+  Sealing* sealing_;
   Reserve reserve_;
   Recovery recovery_;
   Numbering numbering_;
@@ -90,7 +95,7 @@ class FileLogWriter final : public LogWriter {
 
 Status FileLogWriter::start() {
   auto recover_once = [&] {
-    return recover(disk_, layout_, boot_id_, [&](const event::Record& record) {
+    return recover(disk_, layout_, boot_id_, layout_.has_identity(), [&](const event::Record& record) {
       numbering_.restore(record);
       if (record.kind == event::Kind::Segment) note_segment_start(record.time, record.boot);
     });
@@ -107,9 +112,18 @@ Status FileLogWriter::start() {
   if (!recovery_.note.empty()) own_.add(event::Kind::Recovery, "", recovery_.note);
   // Without room for a reserve the log is still written; append tells when it no longer can.
   (void)reserve_.fill();
+  begin_sealing();
   if (auto done = resume_segment(); !done) return done;
-  packer_.emplace(disk_, layout_, limits_);
+  packer_.emplace(disk_, layout_, limits_, sealing_);
   return {};
+}
+
+void FileLogWriter::begin_sealing() {
+  if (!sealing_) return;
+  if (auto done = sealing_->begin(recovery_.found); !done) {
+    own_.add(event::Kind::Fault, "seal_failed", {{"error", done.error().message}});
+    sealing_ = nullptr;
+  }
 }
 
 Status FileLogWriter::resume_segment() {
@@ -122,6 +136,7 @@ Status FileLogWriter::resume_segment() {
   if (auto done = file->sync(); !done)
     return during("continue " + layout_.csv(open.first_seq).string(), done.error());
   file_ = std::move(*file);
+  if (sealing_) file_->seal_from_here(*sealing_);
   has_records_after_head_ = true;
   synced_seq_ = numbering_.last_seq();
   return {};
@@ -150,7 +165,7 @@ Status FileLogWriter::begin_segment(BootNs now) {
   std::string text =
       make_head_text(std::move(head), boot_id_, begins, own_.wall(begins), numbering_);
   text += renumber(rescued_, numbering_);
-  auto file = SegmentFile::create(disk_, layout_, first_seq, text);
+  auto file = SegmentFile::create(disk_, layout_, first_seq, text, sealing_);
   if (!file) {
     numbering_.set_last_seq(before);
     return std::unexpected(file.error());
@@ -319,14 +334,14 @@ Status FileLogWriter::close() {
 
 Result<std::unique_ptr<LogWriter>> LogWriter::open(const std::filesystem::path& directory,
                                                    const std::string& boot_id, Limits limits,
-                                                   Disk& disk) {
+                                                   Disk& disk, Sealing* sealing) {
   Layout layout{directory};
   if (auto done = disk.make_directory(directory); !done) return std::unexpected(done.error());
   if (auto done = disk.make_directory(layout.events()); !done) return std::unexpected(done.error());
   auto lock = lock_directory(layout);
   if (!lock) return std::unexpected(lock.error());
-  auto writer =
-      std::make_unique<FileLogWriter>(disk, std::move(layout), boot_id, limits, std::move(*lock));
+  auto writer = std::make_unique<FileLogWriter>(disk, std::move(layout), boot_id, limits,
+                                                std::move(*lock), sealing);
   if (auto done = writer->start(); !done) return std::unexpected(done.error());
   return writer;
 }

@@ -23,6 +23,7 @@
 #include "base/result.hpp"
 #include "event/record.hpp"
 #include "store/disk.hpp"
+#include "store/sealing.hpp"
 
 namespace alibi::store {
 
@@ -69,10 +70,16 @@ class LogWriter {
   /// header does not parse).
   /// `disk` must outlive the writer. An unclean end of the run before becomes a
   /// `recovery` record, written before the first record appended.
+  /// `sealing`, which may be null, outlives the writer. In a directory with an
+  /// identity nothing is packed or deleted without it.
   static Result<std::unique_ptr<LogWriter>> open(const std::filesystem::path& directory,
                                                  const std::string& boot_id, Limits limits,
-                                                 Disk& disk = real_disk());
+                                                 Disk& disk = real_disk(),
+                                                 Sealing* sealing = nullptr);
   virtual ~LogWriter() = default;
+
+  /// What was given to open(); null where it refused to begin.
+  [[nodiscard]] virtual Sealing* sealing() const = 0;
 
   [[nodiscard]] virtual const Recovered& recovered() const = 0;
 

@@ -1,21 +1,18 @@
 #include "store/pack.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 
-#include <array>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/check.hpp"
 #include "event/csv.hpp"
 #include "store/blocks.hpp"
 #include "store/chunks.hpp"
 #include "store/index_file.hpp"
 #include "store/packed_file.hpp"
+#include "store/sha256.hpp"
 
 namespace alibi::store {
 namespace {
@@ -23,25 +20,6 @@ namespace {
 constexpr std::size_t kFrameBytes = 1U << 20;
 /// Level 9 would save one byte in seven and cost five times the processor time.
 constexpr int kLevel = 3;
-
-class Sha256 {
- public:
-  using Digest = std::array<unsigned char, 32>;
-  Sha256() : context_(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free) {
-    ALIBI_CHECK(context_ && ::EVP_DigestInit_ex(context_.get(), ::EVP_sha256(), nullptr) == 1);
-  }
-  void add(std::string_view bytes) {
-    ::EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-  }
-  Digest finish() {
-    Digest digest{};
-    ::EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
-    return digest;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context_;
-};
 
 std::string boot_id_in(std::string_view first_lines) {
   const auto begin = first_lines.find('\n') + 1;
@@ -60,12 +38,13 @@ void index_lines(IndexBuilder& index, std::string_view text) {
 class SegmentPacker {
  public:
   SegmentPacker(Disk& disk, const Layout& layout, std::uint64_t first_seq, std::uint64_t before_seq,
-                const Limits& limits)
+                const Limits& limits, bool keeps_plain)
       : disk_(disk),
         layout_(layout),
         first_seq_(first_seq),
         before_seq_(before_seq),
-        limits_(limits) {}
+        limits_(limits),
+        keeps_plain_(keeps_plain) {}
 
   Result<PackResult> run(const std::stop_token& stop) {
     const auto temporary = Disk::Path(layout_.packed(first_seq_).string() + ".tmp");
@@ -189,6 +168,7 @@ class SegmentPacker {
     }
     if (auto done = disk_.rename(temporary, layout_.packed(first_seq_)); !done) return done;
     if (auto done = disk_.sync_directory(layout_.events()); !done) return done;
+    if (keeps_plain_) return {};
     // The next start removes these two if this process dies here.
     (void)disk_.remove(layout_.csv(first_seq_));
     (void)disk_.remove(layout_.blocks(first_seq_));
@@ -200,6 +180,7 @@ class SegmentPacker {
   std::uint64_t first_seq_;
   std::uint64_t before_seq_;
   const Limits& limits_;
+  bool keeps_plain_;
   UniqueFd out_;
   std::optional<IndexBuilder> index_;
   Sha256 sha256_;
@@ -216,10 +197,32 @@ class SegmentPacker {
 
 Result<PackResult> pack_segment(Disk& disk, const Layout& layout, std::uint64_t first_seq,
                                 std::uint64_t before_seq, const Limits& limits,
-                                std::stop_token stop) {
-  auto result = SegmentPacker(disk, layout, first_seq, before_seq, limits).run(stop);
+                                bool keeps_plain, std::stop_token stop) {
+  auto result = SegmentPacker(disk, layout, first_seq, before_seq, limits, keeps_plain).run(stop);
   if (!result) return during("pack " + layout.csv(first_seq).string(), result.error());
   return result;
+}
+
+Result<PackedPair> describe_packed(Disk& disk, const Layout& layout, std::uint64_t first_seq) {
+  const auto path = layout.packed(first_seq);
+  auto packed = PackedFile::open(disk, path);
+  if (!packed) return std::unexpected(packed.error());
+  const auto map = packed->map_frames();
+  if (!map) return std::unexpected(map.error());
+  PackedPair pair{SealStream::Events, first_seq, 0, {}, packed->bytes(), {}};
+  Sha256 text;
+  for (const auto& frame : map->frames) {
+    const auto chunk = packed->load(frame);
+    if (!chunk) return during(path.string(), chunk.error());
+    text.add(chunk->text);
+    pair.bytes += chunk->text.size();
+  }
+  if (!map->bad.empty()) return fail(Errc::Corrupt, path.string() + " is damaged");
+  pair.sha256 = text.finish();
+  auto whole = sha256_of_file(disk, path);
+  if (!whole) return std::unexpected(whole.error());
+  pair.packed_sha256 = std::move(*whole);
+  return pair;
 }
 
 Status rebuild_index(Disk& disk, const Layout& layout, std::uint64_t first_seq) {

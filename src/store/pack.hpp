@@ -11,6 +11,7 @@
 #include "store/layout.hpp"
 #include "store/log_writer.hpp"
 #include "store/quarantine.hpp"
+#include "store/sealing.hpp"
 
 namespace alibi::store {
 
@@ -23,11 +24,17 @@ struct PackResult {
 
 /// `before_seq`: first number of the next segment; lines from there on are in
 /// that one. When stopped or killed at any point the .csv is still there, or
-/// the packed file is whole. Errors: Io; Corrupt when the packed bytes did not
-/// unpack to the same (the .csv then stays).
+/// the packed file is whole. `keeps_plain`: the .csv stays. Errors: Io; Corrupt
+/// when the packed bytes did not unpack to the same (the .csv then stays).
 [[nodiscard]] Result<PackResult> pack_segment(Disk& disk, const Layout& layout,
                                               std::uint64_t first_seq, std::uint64_t before_seq,
-                                              const Limits& limits, std::stop_token stop);
+                                              const Limits& limits, bool keeps_plain,
+                                              std::stop_token stop);
+
+/// Sizes and hashes of a packed segment and of the text in it. Errors: Io; Corrupt
+/// when it does not unpack.
+[[nodiscard]] Result<PackedPair> describe_packed(Disk& disk, const Layout& layout,
+                                                 std::uint64_t first_seq);
 
 /// Makes the missing index of a packed segment.
 [[nodiscard]] Status rebuild_index(Disk& disk, const Layout& layout, std::uint64_t first_seq);

@@ -52,10 +52,12 @@ std::uint64_t size_of_all(const std::filesystem::path& directory) {
 
 }  // namespace
 
-Packer::Packer(Disk& disk, Layout layout, Limits limits)
+Packer::Packer(Disk& disk, Layout layout, Limits limits, Sealing* sealing)
     : disk_(disk),
       layout_(std::move(layout)),
       limits_(limits),
+      sealing_(sealing),
+      is_passive_(!sealing && layout_.has_identity()),
       disk_bytes_(size_of_all(layout_.directory)),
       thread_([this](std::stop_token stop) { run(stop); }) {}
 
@@ -98,8 +100,9 @@ void Packer::run(std::stop_token stop) {
 }
 
 void Packer::work(const std::stop_token& stop) {
+  if (is_passive_) return measure();
   if (const auto segments = list_segments(disk_, layout_)) pack_all(*segments, stop);
-  if (auto packed = pack_packet_files(disk_, layout_, stop); packed)
+  if (auto packed = pack_packet_files(disk_, layout_, sealing_, stop); packed)
     has_told_packets_ = false;
   else if (!std::exchange(has_told_packets_, true))
     note({event::Kind::Fault, "pack_failed", {{"error", packed.error().message}}});
@@ -126,18 +129,21 @@ void Packer::pack_all(const std::vector<SegmentFiles>& segments, const std::stop
 void Packer::pack_one(const SegmentFiles& segment, std::uint64_t before_seq,
                       const std::stop_token& stop) {
   if (segment.has_packed) {
+    if (segment.has_csv) remove_plain(segment);
     // Without an index questions are slower, not wrong.
     if (!segment.has_index && reported_.insert(segment.first_seq).second) {
       (void)rebuild_index(disk_, layout_, segment.first_seq);
     }
     return;
   }
-  const auto result = pack_segment(disk_, layout_, segment.first_seq, before_seq, limits_, stop);
+  const auto result =
+      pack_segment(disk_, layout_, segment.first_seq, before_seq, limits_, sealing_ != nullptr, stop);
   if (!result) {
     if (reported_.insert(segment.first_seq).second)
       note({event::Kind::Fault, "pack_failed", {{"error", result.error().message}}});
     return;
   }
+  if (sealing_ && result->end == PackEnd::Done) remove_plain(segment);
   if (result->torn.bytes == 0) return;
   note({event::Kind::Recovery,
         "",
@@ -145,13 +151,45 @@ void Packer::pack_one(const SegmentFiles& segment, std::uint64_t before_seq,
          {"torn_file", result->torn.kept_in.filename().string()}}});
 }
 
+/// The .csv of a packed segment, once the seal knows both. What cannot be done now
+/// is tried again in the next round.
+void Packer::remove_plain(const SegmentFiles& segment) {
+  if (sealing_) {
+    const auto pair = describe_packed(disk_, layout_, segment.first_seq);
+    if (!pair) {
+      if (reported_.insert(segment.first_seq).second)
+        note({event::Kind::Fault, "pack_failed", {{"error", pair.error().message}}});
+      return;
+    }
+    if (!sealing_->file_packed(*pair)) return;
+  }
+  (void)disk_.remove(layout_.csv(segment.first_seq));
+  (void)disk_.remove(layout_.blocks(segment.first_seq));
+}
+
+Status Packer::delete_planned() {
+  const Retention& plan = *planned_;
+  if (sealing_) {
+    const auto stream = plan.is_of_packets ? SealStream::Packets : SealStream::Events;
+    if (auto done = sealing_->about_to_delete({stream, plan.segments, plan.rule}); !done) {
+      // Filters can be made again: their room may do for the leaf.
+      if (is_full(done.error()) && !plan.is_of_packets)
+        for (const auto first_seq : plan.segments)
+          (void)disk_.remove(layout_.index(first_seq));
+      return done;
+    }
+  }
+  (void)(plan.is_of_packets ? delete_packet_files(disk_, layout_, plan.segments)
+                            : delete_segments(disk_, layout_, plan.segments));
+  return {};
+}
+
 void Packer::keep_budget() {
   if (planned_ && approved_.exchange(false)) {
-    if (planned_->is_of_packets)
-      (void)delete_packet_files(disk_, layout_, planned_->segments);
+    if (delete_planned())
+      planned_.reset();
     else
-      (void)delete_segments(disk_, layout_, planned_->segments);
-    planned_.reset();
+      approved_ = true;  // the next round tries again
   }
   const auto segments = list_segments(disk_, layout_);
   if (planned_ || !segments) return;

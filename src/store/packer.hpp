@@ -20,13 +20,15 @@
 #include "store/layout.hpp"
 #include "store/log_writer.hpp"
 #include "store/retention.hpp"
+#include "store/sealing.hpp"
 
 namespace alibi::store {
 
 class Packer {
  public:
-  /// `disk` and everything else lent must outlive it.
-  Packer(Disk& disk, Layout layout, Limits limits);
+  /// `disk` and everything else lent must outlive it. `sealing` may be null; where
+  /// the log is sealed all the same, nothing is packed or deleted.
+  Packer(Disk& disk, Layout layout, Limits limits, Sealing* sealing);
   /// Stops within one frame's work; what was half packed is packed next time.
   ~Packer();
   Packer(const Packer&) = delete;
@@ -55,6 +57,8 @@ class Packer {
   void work(const std::stop_token& stop);
   void pack_all(const std::vector<SegmentFiles>& segments, const std::stop_token& stop);
   void pack_one(const SegmentFiles& segment, std::uint64_t before_seq, const std::stop_token& stop);
+  void remove_plain(const SegmentFiles& segment);
+  Status delete_planned();
   void keep_budget();
   void measure();
   void note(Note note);
@@ -62,6 +66,8 @@ class Packer {
   Disk& disk_;
   Layout layout_;
   Limits limits_;
+  Sealing* sealing_;
+  bool is_passive_;
 
   std::mutex mutex_;
   std::vector<Note> notes_;

@@ -66,7 +66,7 @@ class PackerTest : public LogTest {
     for (std::size_t i = 0; i + 1 < all.size(); ++i) {
       if (all[i].has_packed) continue;
       const auto packed =
-          pack_segment(real_disk(), layout(), all[i].first_seq, all[i + 1].first_seq, limits_, {});
+          pack_segment(real_disk(), layout(), all[i].first_seq, all[i + 1].first_seq, limits_, false, {});
       ASSERT_TRUE(packed) << packed.error().message;
     }
   }
@@ -255,7 +255,7 @@ TEST_F(PackerTest, OverlapWithTheNextSegmentIsNotPacked) {
 TEST_F(PackerTest, TornEndOfAFinishedSegmentIsKept) {
   write_segments(2, 10);
   write_text(layout().csv(1), file_text(layout().csv(1)) + "12,2026-torn");
-  const auto result = pack_segment(real_disk(), layout(), 1, 12, limits_, {});
+  const auto result = pack_segment(real_disk(), layout(), 1, 12, limits_, false, {});
   ASSERT_TRUE(result);
   EXPECT_EQ(result->torn.bytes, 12U);
   EXPECT_EQ(file_text(result->torn.kept_in), "12,2026-torn");

@@ -9,6 +9,7 @@
 #include "packet/pcapng_blocks.hpp"
 #include "store/packed_file.hpp"
 #include "store/pcapng_blocks.hpp"
+#include "store/sha256.hpp"
 
 namespace alibi::store {
 namespace {
@@ -97,17 +98,40 @@ Status pack_one(Disk& disk, const Layout& layout, std::uint64_t first, const std
     if (!same) return std::unexpected(same.error());
     if (!*same) return fail(Errc::Corrupt, temporary.string() + " did not unpack to what was packed");
     if (auto done = disk.rename(temporary, packed); !done) return done;
-    if (auto done = disk.sync_directory(layout.packets()); !done) return done;
-    return disk.remove(plain);
+    return disk.sync_directory(layout.packets());
   };
   auto done = make();
   if (!done) (void)disk.remove(temporary);
   return done;
 }
 
+/// The packed form is whole. Where the seal is not so far yet, the plain one stays
+/// until the next round.
+Status remove_plain(Disk& disk, const Layout& layout, std::uint64_t first, Sealing* sealing) {
+  const auto plain = layout.pcapng(first);
+  if (sealing) {
+    const auto packed = layout.pcapng_packed(first);
+    auto sha256 = sha256_of_file(disk, plain);
+    auto packed_sha256 = sha256_of_file(disk, packed);
+    if (!sha256) return std::unexpected(sha256.error());
+    if (!packed_sha256) return std::unexpected(packed_sha256.error());
+    std::error_code error;
+    const PackedPair pair{SealStream::Packets,
+                          first,
+                          std::filesystem::file_size(plain, error),
+                          std::move(*sha256),
+                          std::filesystem::file_size(packed, error),
+                          std::move(*packed_sha256)};
+    if (error) return fail_errno(error.value(), "stat " + plain.string());
+    if (!sealing->file_packed(pair)) return {};
+  }
+  return disk.remove(plain);
+}
+
 }  // namespace
 
-Status pack_packet_files(Disk& disk, const Layout& layout, const std::stop_token& stop) {
+Status pack_packet_files(Disk& disk, const Layout& layout, Sealing* sealing,
+                         const std::stop_token& stop) {
   const auto files = list_packet_files(disk, layout);
   if (!files) return std::unexpected(files.error());
   Status result;
@@ -115,8 +139,8 @@ Status pack_packet_files(Disk& disk, const Layout& layout, const std::stop_token
     const PacketFiles& file = (*files)[i];
     if (!file.has_plain) continue;
     // Both there: the packed one is whole, its maker died before the last step.
-    auto done = file.has_packed ? disk.remove(layout.pcapng(file.first_packet))
-                                : pack_one(disk, layout, file.first_packet, stop);
+    auto done = file.has_packed ? Status{} : pack_one(disk, layout, file.first_packet, stop);
+    if (done) done = remove_plain(disk, layout, file.first_packet, sealing);
     if (!done && !stop.stop_requested() && result)
       result = during("pack " + layout.pcapng(file.first_packet).string(), done.error());
   }

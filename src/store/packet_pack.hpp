@@ -11,14 +11,17 @@
 #include "store/layout.hpp"
 #include "store/log_writer.hpp"
 #include "store/retention.hpp"
+#include "store/sealing.hpp"
 
 namespace alibi::store {
 
 /// All finished files that are not packed yet; the newest is the writer's.
 /// Independent zstd frames that end with a block; unpacked again and compared
-/// before the plain file goes. Errors: of the first that failed; the others
+/// before the plain file goes; with `sealing`, which may be null, it goes when that
+/// has a leaf about both. Errors: of the first that failed; the others
 /// were packed nevertheless.
-Status pack_packet_files(Disk& disk, const Layout& layout, const std::stop_token& stop);
+Status pack_packet_files(Disk& disk, const Layout& layout, Sealing* sealing,
+                         const std::stop_token& stop);
 
 /// Oldest files beyond the budget; never the newest.
 [[nodiscard]] Retention plan_packet_retention(const std::vector<PacketFiles>& files,

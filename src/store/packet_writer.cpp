@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "packet/input.hpp"
 #include "packet/pcapng_blocks.hpp"
+#include "store/block_account.hpp"
 #include "store/packet_section.hpp"
 #include "store/pcapng_blocks.hpp"
 #include "store/quarantine.hpp"
@@ -17,6 +19,8 @@ namespace {
 
 constexpr std::uint64_t kRetryNs = 1'000'000'000;
 constexpr std::size_t kReadBytes = 1U << 20;
+constexpr std::uint64_t kSealBytes = 4U << 20;
+constexpr std::uint64_t kSealNs = 1'000'000'000;
 
 std::string_view text_of(const packet::Blocks& blocks) {
   return {reinterpret_cast<const char*>(blocks.data()), blocks.size()};
@@ -55,8 +59,8 @@ Result<End> find_end(const std::filesystem::path& path) {
 
 class FilePacketWriter final : public PacketWriter {
  public:
-  FilePacketWriter(Disk& disk, Layout layout, Limits limits)
-      : disk_(disk), layout_(std::move(layout)), limits_(limits) {}
+  FilePacketWriter(Disk& disk, Layout layout, Limits limits, Sealing* sealing)
+      : disk_(disk), layout_(std::move(layout)), limits_(limits), sealing_(sealing) {}
 
   Status start();
   [[nodiscard]] const event::Extra& recovery_note() const override { return note_; }
@@ -64,22 +68,31 @@ class FilePacketWriter final : public PacketWriter {
   void tick(BootNs now) override;
   [[nodiscard]] PacketTotals totals() const override { return totals_; }
   Status close() override;
+  [[nodiscard]] std::uint64_t last_number() const override { return last_number_; }
 
  private:
   Status begin_file(BootNs now);
+  void account_for(std::string_view bytes, std::size_t packets, BootNs now);
+  Status sync_for_seal();
+  void lose_unsynced(const Error& why);
   Status write(const PacketBatch& batch);
   void refuse(const PacketBatch& batch);
 
   Disk& disk_;
   Layout layout_;
   Limits limits_;
+  Sealing* sealing_;
   event::Extra note_;
   DeviceNames devices_;
   std::uint64_t last_number_ = 0;
   UniqueFd fd_;
   std::optional<PacketSection> section_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t file_number_ = 0;  ///< in its name
   BootNs began_;
+  std::optional<BlockAccount> account_;  ///< of what is not synced yet
+  BootNs unsynced_since_;
+  std::uint64_t unsynced_packets_ = 0;
   packet::Blocks blocks_;
   std::uint64_t dropped_ = 0;  ///< refused, to be told with the next packet
   BootNs retry_at_;
@@ -120,6 +133,9 @@ Status FilePacketWriter::begin_file(BootNs now) {
   fd_ = std::move(*fd);
   bytes_ = blocks_.size();
   began_ = now;
+  file_number_ = last_number_ + 1;
+  if (sealing_) account_.emplace(SealStream::Packets, file_number_, 0);
+  account_for(text_of(blocks_), 0, now);
   section_.emplace(devices_, false);
   return disk_.sync_directory(layout_.packets());
 }
@@ -134,13 +150,53 @@ Status FilePacketWriter::write(const PacketBatch& batch) {
   if (auto done = write_all(disk_, fd_.get(), text_of(blocks_)); !done) {
     // What the section has described is no longer what stands in the file.
     (void)disk_.truncate(fd_.get(), bytes_);
+    // The next file has the same name where this one holds no packet.
+    if (file_number_ == last_number_ + 1)
+      (void)disk_.remove(layout_.pcapng(file_number_));
+    else
+      (void)sync_for_seal();
     fd_.reset();
     return done;
   }
   bytes_ += blocks_.size();
+  account_for(text_of(blocks_), batch.packets.size(), now);
   last_number_ += batch.packets.size();
   totals_.packets += batch.packets.size();
   return {};
+}
+
+void FilePacketWriter::account_for(std::string_view bytes, std::size_t packets, BootNs now) {
+  if (!sealing_) return;
+  if (account_->bytes() == 0) unsynced_since_ = now;
+  account_->add_blocks(bytes);
+  unsynced_packets_ += packets;
+}
+
+/// Cuts a block and makes it durable, if there is one to cut.
+Status FilePacketWriter::sync_for_seal() {
+  if (!sealing_ || account_->bytes() == 0) return {};
+  if (auto synced = disk_.sync_data(fd_.get()); !synced) {
+    lose_unsynced(synced.error());
+    return synced;
+  }
+  sealing_->block_synced(account_->cut());
+  unsynced_packets_ = 0;
+  return {};
+}
+
+/// A second sync could succeed although the bytes are gone, and what is sealed
+/// must be there: the file ends with what was synced before.
+void FilePacketWriter::lose_unsynced(const Error& why) {
+  const SyncedBlock lost = account_->cut();
+  (void)disk_.truncate(fd_.get(), lost.offset);
+  fd_.reset();
+  if (lost.offset == 0) (void)disk_.remove(layout_.pcapng(lost.segment));
+  last_number_ -= unsynced_packets_;
+  totals_.packets -= unsynced_packets_;
+  totals_.refused += unsynced_packets_;
+  dropped_ += std::exchange(unsynced_packets_, 0);
+  totals_.fault = why.message;
+  retry_at_ = {boot_now().ns + kRetryNs};
 }
 
 void FilePacketWriter::refuse(const PacketBatch& batch) {
@@ -180,7 +236,10 @@ void FilePacketWriter::tick(BootNs now) {
   if (!fd_.is_open()) return;
   const bool is_due = bytes_ >= limits_.packet_segment_bytes ||
                       now.ns >= began_.ns + limits_.segment_seconds * 1'000'000'000ULL;
-  if (is_due) (void)close();
+  if (is_due) return (void)close();
+  if (!sealing_ || account_->bytes() == 0) return;
+  if (account_->bytes() >= kSealBytes || now.ns >= unsynced_since_.ns + kSealNs)
+    (void)sync_for_seal();
 }
 
 Status FilePacketWriter::close() {
@@ -188,8 +247,15 @@ Status FilePacketWriter::close() {
   blocks_.clear();
   section_->end(blocks_, wall_now());
   auto done = write_all(disk_, fd_.get(), text_of(blocks_));
-  if (!done) (void)disk_.truncate(fd_.get(), bytes_);
-  if (auto synced = disk_.sync_data(fd_.get()); !synced) done = synced;
+  if (!done)
+    (void)disk_.truncate(fd_.get(), bytes_);
+  else
+    account_for(text_of(blocks_), 0, boot_now());
+  if (sealing_) {
+    if (auto synced = sync_for_seal(); !synced) done = synced;
+  } else if (auto synced = disk_.sync_data(fd_.get()); !synced) {
+    done = synced;
+  }
   fd_.reset();
   return done;
 }
@@ -197,8 +263,8 @@ Status FilePacketWriter::close() {
 }  // namespace
 
 Result<std::unique_ptr<PacketWriter>> PacketWriter::open(const Layout& layout, Limits limits,
-                                                         Disk& disk) {
-  auto writer = std::make_unique<FilePacketWriter>(disk, layout, limits);
+                                                         Disk& disk, Sealing* sealing) {
+  auto writer = std::make_unique<FilePacketWriter>(disk, layout, limits, sealing);
   if (auto done = writer->start(); !done) return std::unexpected(done.error());
   return writer;
 }

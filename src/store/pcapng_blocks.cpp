@@ -43,4 +43,9 @@ std::optional<std::uint64_t> packet_number(std::span<const std::byte> block) {
   return std::nullopt;
 }
 
+WallNs packet_time(std::span<const std::byte> block) {
+  const auto high = static_cast<std::uint64_t>(number<std::uint32_t>(block, 12));
+  return {static_cast<std::int64_t>(high << 32 | number<std::uint32_t>(block, 16))};
+}
+
 }  // namespace alibi::store

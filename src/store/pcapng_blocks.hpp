@@ -7,6 +7,8 @@
 #include <optional>
 #include <span>
 
+#include "base/clock.hpp"
+
 namespace alibi::store {
 
 /// The length of the block that `bytes` begins with, when all of it is there
@@ -15,5 +17,7 @@ namespace alibi::store {
 
 /// The number of the packet, when the block is one that has a number.
 [[nodiscard]] std::optional<std::uint64_t> packet_number(std::span<const std::byte> block);
+/// Of a block that has a number. Our interfaces count nanoseconds.
+[[nodiscard]] WallNs packet_time(std::span<const std::byte> block);
 
 }  // namespace alibi::store

@@ -15,13 +15,14 @@ namespace {
 
 /// Leftovers that carry nothing: half-written temporaries, and the .csv of a
 /// segment whose packed form is complete (it was verified before its rename).
-Status remove_leftovers(Disk& disk, const Layout& layout) {
+Status remove_leftovers(Disk& disk, const Layout& layout, bool keeps_plain) {
   const auto entries = disk.list(layout.events());
   if (!entries) return std::unexpected(entries.error());
   for (const auto& entry : *entries) {
     if (!entry.name.ends_with(".tmp")) continue;
     if (auto done = disk.remove(layout.events() / entry.name); !done) return done;
   }
+  if (keeps_plain) return {};
   const auto segments = list_segments(disk, layout);
   if (!segments) return std::unexpected(segments.error());
   for (const auto& segment : *segments) {
@@ -34,12 +35,13 @@ Status remove_leftovers(Disk& disk, const Layout& layout) {
 
 class Recoverer {
  public:
-  Recoverer(Disk& disk, const Layout& layout, const std::string& boot_id,
+  Recoverer(Disk& disk, const Layout& layout, const std::string& boot_id, bool keeps_plain,
             const std::function<void(const event::Record&)>& visit)
-      : disk_(disk), layout_(layout), boot_id_(boot_id), visit_(visit) {}
+      : disk_(disk), layout_(layout), boot_id_(boot_id), keeps_plain_(keeps_plain), visit_(visit) {}
 
   Result<Recovery> run() {
-    if (auto done = remove_leftovers(disk_, layout_); !done) return std::unexpected(done.error());
+    if (auto done = remove_leftovers(disk_, layout_, keeps_plain_); !done)
+      return std::unexpected(done.error());
     auto segments = list_segments(disk_, layout_);
     if (!segments) return std::unexpected(segments.error());
     // Newest first, until one tells what the last record was.
@@ -115,6 +117,7 @@ class Recoverer {
   Disk& disk_;
   const Layout& layout_;
   const std::string& boot_id_;
+  bool keeps_plain_;
   const std::function<void(const event::Record&)>& visit_;
   Recovery result_;
   std::uint64_t adopted_bytes_ = 0;
@@ -123,8 +126,9 @@ class Recoverer {
 }  // namespace
 
 Result<Recovery> recover(Disk& disk, const Layout& layout, const std::string& boot_id,
+                         bool keeps_plain,
                          const std::function<void(const event::Record&)>& visit) {
-  return Recoverer(disk, layout, boot_id, visit).run();
+  return Recoverer(disk, layout, boot_id, keeps_plain, visit).run();
 }
 
 }  // namespace alibi::store

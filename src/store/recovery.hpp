@@ -29,9 +29,11 @@ struct Recovery {
 };
 
 /// Cleans up and reports. `visit` sees the records of the segment to continue.
-/// Errors: Io; Corrupt as survey_segment, or when no number can be found to
-/// continue with.
+/// `keeps_plain`: a .csv beside its packed form stays, since only the packer knows
+/// whether it is sealed. Errors: Io; Corrupt as survey_segment, or when no number
+/// can be found to continue with.
 [[nodiscard]] Result<Recovery> recover(Disk& disk, const Layout& layout, const std::string& boot_id,
+                                       bool keeps_plain,
                                        const std::function<void(const event::Record&)>& visit);
 
 }  // namespace alibi::store

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <utility>
+
 #include "store/blocks.hpp"
 
 #include "store/chunks.hpp"
@@ -12,11 +14,14 @@ namespace {
 /// Lines are synced when a block is as old as it may be, or when this many
 /// blocks wait: a burst then costs one sync per 4 MiB, not one per block.
 constexpr std::uint64_t kMaxUnsyncedBlocks = 16;
+/// What is urgent does not wait for its block to grow old, but comes no more
+/// often than this.
+constexpr std::uint64_t kUrgentSyncNs = 250'000'000;
 
 }  // namespace
 
 Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::uint64_t first_seq,
-                                        std::string_view head) {
+                                        std::string_view head, Sealing* sealing) {
   const auto path = layout.csv(first_seq);
   const Disk::Path temporary = path.string() + ".tmp";
   const auto make = [&]() -> Result<SegmentFile> {
@@ -27,9 +32,14 @@ Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::u
     SegmentFile file(disk, std::move(*fd), std::move(*blocks), first_seq);
     if (auto done = write_all(disk, file.fd_.get(), head); !done)
       return std::unexpected(done.error());
+    if (sealing) {
+      file.sealing_ = sealing;
+      file.account_.emplace(SealStream::Events, first_seq, 0);
+    }
     file.bytes_ = head.size();
     file.count_lines(head, {});
-    if (auto done = file.sync(); !done) return std::unexpected(done.error());
+    file.cut_block();
+    if (auto done = disk.sync_data(file.fd_.get()); !done) return std::unexpected(done.error());
     // Under its name only with a whole head: whoever lists the directory may
     // take the segment before it for finished.
     if (auto done = disk.rename(temporary, path); !done) return std::unexpected(done.error());
@@ -37,6 +47,7 @@ Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::u
       (void)disk.remove(path);
       return std::unexpected(done.error());
     }
+    file.note_synced();
     return file;
   };
   auto file = make();
@@ -69,6 +80,7 @@ Result<SegmentFile> SegmentFile::resume(Disk& disk, const Layout& layout, std::u
 
 void SegmentFile::cut_block() {
   if (block_lines_ == 0) return;
+  if (account_) cut_.push_back(account_->cut());
   append_block(cuts_, {block_bytes_, block_lines_});
   block_bytes_ = 0;
   block_lines_ = 0;
@@ -79,6 +91,7 @@ void SegmentFile::count_lines(std::string_view lines, const Limits& limits) {
     const std::size_t length = lines.find('\n') + 1;
     block_bytes_ += length;
     ++block_lines_;
+    if (account_) account_->add_line(lines.substr(0, length));
     if (block_bytes_ >= limits.block_bytes || block_lines_ >= limits.block_lines) cut_block();
     lines.remove_prefix(length);
   }
@@ -103,15 +116,33 @@ Status SegmentFile::sync() {
     is_sound_ = false;
     return synced;
   }
+  note_synced();
+  return {};
+}
+
+void SegmentFile::seal_from_here(Sealing& sealing) {
+  sealing_ = &sealing;
+  account_.emplace(SealStream::Events, first_seq_, bytes_);
+}
+
+void SegmentFile::note_synced() {
   unsynced_.clear();
+  synced_at_ = boot_now();
   // Only a note for whoever seals or packs the segment; lines without one are
   // cut again by size. So an error here is no error of the log.
   if (!cuts_.empty() && write_all(*disk_, blocks_.get(), cuts_)) cuts_.clear();
-  return {};
+  if (!sealing_) return;
+  for (const auto& block : std::exchange(cut_, {}))
+    sealing_->block_synced(block);
+  for (auto& record : account_->take_records())
+    sealing_->record_synced(std::move(record));
+  if (account_->is_urgent()) sealing_->urgent();
+  account_->clear_urgent();
 }
 
 bool SegmentFile::is_sync_due(BootNs now, const Limits& limits) const {
   if (unsynced_.empty()) return false;
+  if (account_ && account_->is_urgent() && now.ns >= synced_at_.ns + kUrgentSyncNs) return true;
   return unsynced_.size() >= kMaxUnsyncedBlocks * limits.block_bytes ||
          now.ns >= unsynced_since_.ns + limits.block_ms * 1'000'000ULL;
 }

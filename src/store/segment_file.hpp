@@ -6,12 +6,15 @@
 // that lines survive a disk that loses them at the sync.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "store/block_account.hpp"
 #include "store/disk.hpp"
 #include "store/layout.hpp"
 #include "store/log_writer.hpp"
@@ -22,8 +25,9 @@ class SegmentFile {
  public:
   /// Creates the file with `head` (header line, `segment` record, carried
   /// records), durable including its name. On errors nothing remains.
+  /// `sealing`, which may be null, hears of each block that is durable.
   static Result<SegmentFile> create(Disk& disk, const Layout& layout, std::uint64_t first_seq,
-                                    std::string_view head);
+                                    std::string_view head, Sealing* sealing);
   /// Continues a file of `bytes` bytes, all whole lines and durable, of which
   /// the first `blocked_bytes` already belong to recorded blocks.
   static Result<SegmentFile> resume(Disk& disk, const Layout& layout, std::uint64_t first_seq,
@@ -39,6 +43,9 @@ class SegmentFile {
   /// although the bytes are gone.
   Status sync();
 
+  /// `sealing` hears of what is written from now on. All lines are durable.
+  void seal_from_here(Sealing& sealing);
+
   [[nodiscard]] bool is_sync_due(BootNs now, const Limits& limits) const;
   [[nodiscard]] bool is_sound() const { return is_sound_; }
   [[nodiscard]] std::uint64_t first_seq() const { return first_seq_; }
@@ -51,6 +58,7 @@ class SegmentFile {
       : disk_(&disk), fd_(std::move(fd)), blocks_(std::move(blocks)), first_seq_(first_seq) {}
   void count_lines(std::string_view lines, const Limits& limits);
   void cut_block();
+  void note_synced();
 
   Disk* disk_;
   UniqueFd fd_;
@@ -63,6 +71,10 @@ class SegmentFile {
   std::uint64_t block_bytes_ = 0;  ///< of the block being filled
   std::uint32_t block_lines_ = 0;
   std::string cuts_;  ///< lines for the .blocks file, not yet written
+  Sealing* sealing_ = nullptr;
+  std::optional<BlockAccount> account_;  ///< of the block being filled
+  std::vector<SyncedBlock> cut_;         ///< not yet durable
+  BootNs synced_at_;
 };
 
 }  // namespace alibi::store
