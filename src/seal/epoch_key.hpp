@@ -20,8 +20,8 @@ namespace alibi::seal {
 
 class EpochKeyFile {
  public:
-  /// Creates the file (mode 0600) when it is not there. Errors: Io; Corrupt when a
-  /// slot is neither empty nor whole.
+  /// Creates the file (mode 0600) when it is not there, and empties a slot that
+  /// was written in part. Errors: Io; Corrupt when no slot beside it is whole.
   static Result<EpochKeyFile> open(store::Disk& disk, const std::filesystem::path& path,
                                    std::string origin);
 
@@ -31,7 +31,8 @@ class EpochKeyFile {
   };
   /// What the slots hold, lower number first.
   [[nodiscard]] Result<std::vector<Slot>> read();
-  /// Writes to the slot that does not hold `epoch - 1`, durable. Errors: Io.
+  /// Writes to the slot that does not hold another epoch, durable. Errors: Io;
+  /// the same can be asked for again.
   Status write(std::uint64_t epoch, const SigningKey& key);
   /// Overwrites with zeros, durable. Errors: Io.
   Status erase(std::uint64_t epoch);
@@ -39,6 +40,8 @@ class EpochKeyFile {
  private:
   EpochKeyFile(store::Disk& disk, UniqueFd fd, std::string origin)
       : disk_(&disk), fd_(std::move(fd)), origin_(std::move(origin)) {}
+  Status empty_torn_slot();
+
   store::Disk* disk_;
   UniqueFd fd_;
   std::string origin_;

@@ -1,5 +1,6 @@
 #include "store/block_account.hpp"
 
+#define XXH_INLINE_ALL
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -7,7 +8,6 @@
 #include <array>
 #include <span>
 
-#include "base/check.hpp"
 #include "event/csv.hpp"
 #include "event/number.hpp"
 #include "store/pcapng_blocks.hpp"
@@ -66,11 +66,12 @@ bool is_to_be_sealed_at_once(const event::Record& record) {
 
 }  // namespace
 
-void BlockAccount::FreeState::operator()(XXH3_state_s* state) const { ::XXH3_freeState(state); }
+struct BlockAccount::Checksum {
+  XXH3_state_t state;
+};
 
 BlockAccount::BlockAccount(SealStream stream, std::uint64_t segment, std::uint64_t offset)
-    : checksum_(::XXH3_createState()) {
-  ALIBI_CHECK(checksum_ != nullptr);
+    : checksum_(std::make_unique<Checksum>()) {
   block_.stream = stream;
   block_.segment = segment;
   begin(offset);
@@ -85,13 +86,13 @@ void BlockAccount::begin(std::uint64_t offset) {
   next.segment = block_.segment;
   next.offset = offset;
   block_ = next;
-  ::XXH3_64bits_reset(checksum_.get());
+  ::XXH3_64bits_reset(&checksum_->state);
   earliest_.clear();
   latest_.clear();
 }
 
 void BlockAccount::add_line(std::string_view line) {
-  ::XXH3_64bits_update(checksum_.get(), line.data(), line.size());
+  ::XXH3_64bits_update(&checksum_->state, line.data(), line.size());
   block_.bytes += line.size();
   ++block_.items;
   const Head head = head_of(line);
@@ -113,7 +114,7 @@ void BlockAccount::look_at(std::string_view line, std::string_view kind) {
 }
 
 void BlockAccount::add_blocks(std::string_view blocks) {
-  ::XXH3_64bits_update(checksum_.get(), blocks.data(), blocks.size());
+  ::XXH3_64bits_update(&checksum_->state, blocks.data(), blocks.size());
   block_.bytes += blocks.size();
   auto rest = std::as_bytes(std::span(blocks));
   while (const auto length = block_length(rest)) {
@@ -133,7 +134,7 @@ void BlockAccount::add_blocks(std::string_view blocks) {
 
 SyncedBlock BlockAccount::cut() {
   SyncedBlock block = block_;
-  block.checksum = ::XXH3_64bits_digest(checksum_.get());
+  block.checksum = ::XXH3_64bits_digest(&checksum_->state);
   if (const auto from = event::parse_time(earliest_)) block.from = *from;
   if (const auto to = event::parse_time(latest_)) block.to = *to;
   if (block.first == 0) block.from = block.to = wall_now();

@@ -10,8 +10,6 @@
 
 #include "store/sealing.hpp"
 
-struct XXH3_state_s;
-
 namespace alibi::store {
 
 /// Checksum, items, numbers and times of a run of items.
@@ -39,14 +37,12 @@ class BlockAccount {
   [[nodiscard]] std::vector<SyncedRecord> take_records();
 
  private:
-  struct FreeState {
-    void operator()(XXH3_state_s* state) const;
-  };
+  struct Checksum;
   void begin(std::uint64_t offset);
   void look_at(std::string_view line, std::string_view kind);
 
   SyncedBlock block_;
-  std::unique_ptr<XXH3_state_s, FreeState> checksum_;
+  std::unique_ptr<Checksum> checksum_;
   std::string earliest_;  ///< times of lines, which sort as text
   std::string latest_;
   bool is_urgent_ = false;
