@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "seal/chain.hpp"
+#include "seal/identity.hpp"
 #include "seal/leaf_log.hpp"
 #include "store/quarantine.hpp"
 
@@ -44,12 +45,10 @@ Result<std::uint64_t> newest_file(store::Disk& disk, const SealLayout& layout) {
 Result<Chain> Chain::open(store::Disk& disk, const SealLayout& layout) {
   const auto origin = store::read_file(disk, layout.origin(), kSmallFileBytes);
   if (!origin) return std::unexpected(origin.error());
-  const auto key_text = store::read_file(disk, layout.log_key(), kSmallFileBytes);
-  if (!key_text) return std::unexpected(key_text.error());
-  auto log_key = SigningKey::from_text(first_line(*key_text));
-  if (!log_key) return during(layout.log_key().string(), log_key.error());
+  auto log_key = read_log_key(disk, layout);
+  if (!log_key) return during("the key of the log", log_key.error());
   if (log_key->verification_key().name != first_line(*origin))
-    return fail(Errc::Corrupt, layout.log_key().string() + " is the key of another log");
+    return fail(Errc::Corrupt, layout.secret().string() + " has the key of another log");
   auto keys = EpochKeyFile::open(disk, layout.epoch_key(), std::string(first_line(*origin)));
   if (!keys) return std::unexpected(keys.error());
   Chain chain(disk, layout, std::move(*log_key), std::move(*keys));
