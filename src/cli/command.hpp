@@ -34,6 +34,7 @@ struct Entry {
   std::unique_ptr<Command> (*make)();
 };
 
+std::unique_ptr<Command> make_init();
 std::unique_ptr<Command> make_run();
 std::unique_ptr<Command> make_record();
 std::unique_ptr<Command> make_status();

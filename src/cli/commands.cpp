@@ -13,6 +13,11 @@ namespace alibi::cli {
 namespace {
 
 constexpr Entry kCommands[] = {
+    {"init", "give a log an identity, so that what is recorded is sealed",
+     "  alibi init\n"
+     "  alibi init --dir out/d && alibi run --dir out/d -- id\n"
+     "  alibi init --show --qr\n",
+     make_init},
     {"run", "record one command and everything it starts",
      "  alibi run --dir out/a -- curl -s http://127.0.0.1:8000/\n"
      "  alibi run --dir out/a -- sh -c 'make && ./upload'\n",

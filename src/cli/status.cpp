@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/command.hpp"
 #include "cli/log_options.hpp"
@@ -13,6 +14,9 @@
 #include "query/coverage.hpp"
 #include "recorder/recorder.hpp"
 #include "report/status.hpp"
+#include "seal/note.hpp"
+#include "seal/seal_layout.hpp"
+#include "store/layout.hpp"
 
 namespace alibi::cli {
 namespace {
@@ -32,7 +36,8 @@ bool is_silent(const report::RecorderStatus& status) {
 /// What is wrong while recording, worst first; nothing is wrong: 0.
 int verdict(const report::RecorderStatus& status) {
   if (!status.is_recording) return 0;
-  if (!status.disk_fault.empty()) return static_cast<int>(Errc::Io);
+  const bool is_unsealed = status.seal && !status.seal->fault.empty();
+  if (!status.disk_fault.empty() || is_unsealed) return static_cast<int>(Errc::Io);
   const bool has_failed =
       std::ranges::any_of(status.sensors, [](const auto& s) { return s.state == "failed"; });
   if (has_failed || is_silent(status)) return static_cast<int>(Errc::Unsupported);
@@ -79,6 +84,29 @@ Status add_log(report::RecorderStatus& status, const std::filesystem::path& dire
   return {};
 }
 
+/// What the checkpoint on the disk tells, where no recorder does.
+std::optional<report::SealStatus> seal_of(const std::filesystem::path& directory) {
+  const seal::SealLayout layout{directory};
+  if (!store::Layout{directory}.has_identity()) return std::nullopt;
+  report::SealStatus status;
+  const auto text = store::read_file(store::real_disk(), layout.checkpoint(), seal::kNoteBytesMax);
+  const auto note = text ? seal::parse_note(*text) : std::unexpected(text.error());
+  const auto checkpoint =
+      note ? seal::Checkpoint::from_text(note->text) : std::unexpected(note.error());
+  if (!checkpoint) {
+    status.fault = checkpoint.error().message;
+    return status;
+  }
+  status.origin = checkpoint->origin;
+  status.leaves = checkpoint->size;
+  for (const auto& signature : note->signatures) {
+    const std::string prefix = checkpoint->origin + "/epoch/";
+    if (signature.name.starts_with(prefix))
+      status.epoch = std::strtoull(signature.name.c_str() + prefix.size(), nullptr, 10);
+  }
+  return status;
+}
+
 Result<report::RecorderStatus> status_of(const std::filesystem::path& directory) {
   const auto locked = is_locked(directory);
   if (!locked) return std::unexpected(locked.error());
@@ -90,6 +118,7 @@ Result<report::RecorderStatus> status_of(const std::filesystem::path& directory)
   // `alibi run` writes no state file; its records say the same.
   report::RecorderStatus status{.is_recording = *locked};
   if (auto done = add_log(status, directory); !done) return std::unexpected(done.error());
+  status.seal = seal_of(directory);
   if (status.is_recording) return status;
   const auto sensors = recorder::probe_sensors();
   if (!sensors) return std::unexpected(sensors.error());

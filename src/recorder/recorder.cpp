@@ -20,9 +20,11 @@
 #include "recorder/pipeline.hpp"
 #include "recorder/privileges.hpp"
 #include "recorder/probes.hpp"
+#include "recorder/seal_log.hpp"
 #include "recorder/self_check.hpp"
 #include "recorder/snapshot_proc.hpp"
 #include "recorder/status_file.hpp"
+#include "store/directory_lock.hpp"
 
 namespace alibi::recorder {
 namespace {
@@ -80,6 +82,7 @@ Record sensor_record(const SensorState& sensor) {
 struct Recording {
   ClockSource clocks;
   std::optional<WallClock> clock;
+  std::unique_ptr<seal::Sealer> sealer;  ///< null: the log is not sealed
   std::unique_ptr<Probes> probes;
   std::unique_ptr<Pipeline> pipeline;
   std::string boot_id;
@@ -87,13 +90,16 @@ struct Recording {
   event::Extra packet_recovery;
   bool is_of_command = false;  ///< not of the whole machine
 
-  Status open(const Options& options, Pipeline::Scope scope, bool is_pinned);
+  Status open(const Options& options, Pipeline::Scope scope, bool is_pinned,
+              const std::string& command);
   Status require_sensor(std::string_view name) const;
   void tell_start(const Options& options);
+  Status stop(const std::string& reason);
 };
 
 Status open_packet_stores(const Options& options, Pipeline::Stores& stores) {
-  auto packets = store::PacketWriter::open(store::Layout{options.directory}, options.limits);
+  auto packets = store::PacketWriter::open(store::Layout{options.directory}, options.limits,
+                                           store::real_disk(), stores.log->sealing());
   if (!packets) return std::unexpected(packets.error());
   stores.packets = std::move(*packets);
   if (options.packets.copy_to.empty()) return {};
@@ -103,7 +109,8 @@ Status open_packet_stores(const Options& options, Pipeline::Stores& stores) {
   return {};
 }
 
-Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pinned) {
+Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pinned,
+                       const std::string& command) {
   if (auto ok = check_privileges(); !ok) return ok;
   boot_id = read_boot_id();
   is_of_command = scope == Pipeline::Scope::TrackedOnly;
@@ -113,7 +120,9 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
     if (!filter) return std::unexpected(filter.error());
     stores.payload_filter = std::move(*filter);
   }
-  auto log = store::LogWriter::open(options.directory, boot_id, options.limits);
+  sealer = make_sealer(options, boot_id, command);
+  auto log = store::LogWriter::open(options.directory, boot_id, options.limits, store::real_disk(),
+                                    sealer.get());
   if (!log) return std::unexpected(log.error());
   is_same_boot = (*log)->recovered().boot_id == boot_id;
   stores.log = std::move(*log);
@@ -191,6 +200,13 @@ Record stop_record(std::string reason, const Pipeline::Counts& counts) {
   return stop;
 }
 
+/// Ends the pipeline, then the seal of what it wrote.
+Status Recording::stop(const std::string& reason) {
+  const Status done = pipeline->stop(stop_record(reason, pipeline->counts()));
+  const Status sealed = sealer ? sealer->stop(reason) : Status{};
+  return done ? sealed : done;
+}
+
 UniqueFd block_signals(std::initializer_list<int> signals) {
   sigset_t set;
   ::sigemptyset(&set);
@@ -216,7 +232,8 @@ Status record(const Options& options) {
   ::mallopt(M_ARENA_MAX, 1);
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGHUP});
   Recording recording;
-  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached); !ok)
+  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached, "record");
+      !ok)
     return ok;
   Pipeline& pipeline = *recording.pipeline;
   recording.tell_start(options);
@@ -224,6 +241,7 @@ Status record(const Options& options) {
   const auto kept = options.tls_requests ? std::span<const std::string_view>(kCapabilitiesToProbeLibraries)
                                          : std::span<const std::string_view>(kCapabilitiesToRecord);
   if (auto ok = keep_only(kept); !ok) return ok;
+  if (recording.sealer) recording.sealer->start();
   pipeline.start(!(recording.probes->is_resumed() && recording.is_same_boot));
   pipeline.wait_until_walked();
 
@@ -236,6 +254,7 @@ Status record(const Options& options) {
   facts.tls_requests = options.tls_requests;
   facts.boot_id = recording.boot_id;
   facts.counts = pipeline.counts();
+  if (recording.sealer) facts.seal = recording.sealer->state();
   (void)write_status(options.directory, facts);
   ::sd_notify(0, "READY=1\nSTATUS=recording");
   check_sensors(pipeline, facts.sensors);
@@ -245,6 +264,7 @@ Status record(const Options& options) {
     signal = wait_signal(signals.get(), 1000);
     const std::uint64_t segments = facts.counts.log.segments;
     facts.counts = pipeline.counts();
+    if (recording.sealer) facts.seal = recording.sealer->state();
     // The head of a segment repeats all processes: memory needed once in a while.
     if (facts.counts.log.segments != segments) ::malloc_trim(0);
     (void)write_status(options.directory, facts);
@@ -255,8 +275,7 @@ Status record(const Options& options) {
   // Under systemd a stop is mostly a restart: the programs stay and go on
   // filling the rings for the next recorder. `alibi record --detach` ends that.
   const bool keeps = options.keep_attached && ::getenv("INVOCATION_ID") != nullptr;
-  const Status done =
-      pipeline.stop(stop_record(signal == SIGTERM ? "SIGTERM" : "SIGINT", pipeline.counts()));
+  const Status done = recording.stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
   if (options.keep_attached && !keeps) recording.probes->unpin();
   std::error_code ignored;
   std::filesystem::remove(options.directory / kStatusFile, ignored);
@@ -267,9 +286,9 @@ Result<bool> detach(const std::filesystem::path& directory) {
   if (auto ok = check_privileges(); !ok) return std::unexpected(ok.error());
   if (pin_directory_of(directory).empty())
     return fail(Errc::NotFound, fmt::format("there is no log directory {}", directory.string()));
-  // Opening the log takes its lock: no recorder runs.
-  auto log = store::LogWriter::open(directory, read_boot_id(), {});
-  if (!log) return std::unexpected(log.error());
+  // With the lock no recorder runs.
+  const auto lock = store::lock_directory(store::Layout{directory});
+  if (!lock) return std::unexpected(lock.error());
   return Probes::unpin_all(pin_directory_of(directory));
 }
 
@@ -379,13 +398,14 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   }
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGQUIT, SIGCHLD});
   Recording recording;
-  if (auto ok = recording.open(options, Pipeline::Scope::TrackedOnly, false); !ok)
+  if (auto ok = recording.open(options, Pipeline::Scope::TrackedOnly, false, command[0]); !ok)
     return std::unexpected(ok.error());
   Pipeline& pipeline = *recording.pipeline;
   recording.tell_start(options);
   const BootNs begin = boot_now();
   pipeline.track_children_of(static_cast<std::uint32_t>(::getpid()));
   pipeline.put_in_scope(own_line());
+  if (recording.sealer) recording.sealer->start();
   pipeline.start(true);
   pipeline.wait_until_walked();
   auto child = fork_child(command);
@@ -403,7 +423,7 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // connections that are closing
   // What is open still is told as it stands.
   (void)recording.probes->configure(kernel_settings(options, 0));
-  const Status done = pipeline.stop(stop_record("command_ended", pipeline.counts()));
+  const Status done = recording.stop("command_ended");
   if (!done) return std::unexpected(done.error());
   const Pipeline::Counts counts = pipeline.counts();
   summary.records = counts.log.records;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -31,6 +32,22 @@ nlohmann::ordered_json tls_json(const StatusFacts& facts) {
                          {"state", library.state},
                          {"detail", library.detail}});
   return {{"on", facts.tls_requests}, {"libraries", std::move(libraries)}};
+}
+
+nlohmann::ordered_json seal_json(const seal::SealState& state) {
+  const std::uint64_t now = boot_now().ns;
+  nlohmann::ordered_json seal = {{"origin", state.origin},
+                                 {"leaves", state.leaves},
+                                 {"last_event", state.last_event},
+                                 {"last_packet", state.last_packet},
+                                 {"waiting", state.waiting},
+                                 {"lag_ms", state.lag_ms},
+                                 {"epoch", state.epoch}};
+  if (state.checkpoint_boot_ns != 0)
+    seal["checkpoint_age_ms"] = (now - std::min(now, state.checkpoint_boot_ns)) / 1'000'000;
+  if (!state.fault.empty()) seal["fault"] = state.fault;
+  if (!state.witness.empty()) seal["witness"] = state.witness;
+  return seal;
 }
 
 }  // namespace
@@ -65,6 +82,7 @@ Status write_status(const std::filesystem::path& directory, const StatusFacts& f
       {"processes", facts.counts.living},
       {"skipped_by_kernel", facts.counts.skipped_by_kernel},
   };
+  if (facts.seal) status["seal"] = seal_json(*facts.seal);
   if (facts.counts.log.refused) status["lost"]["by_reason"]["disk"] = facts.counts.log.refused;
   const std::string text =
       status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";

@@ -4,11 +4,13 @@
 // never sees half of it. Fields: recorder.hpp.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
 #include "recorder/pipeline.hpp"
+#include "seal/sealer.hpp"
 
 namespace alibi::recorder {
 
@@ -21,6 +23,7 @@ struct StatusFacts {
   bool tls_requests = false;
   std::uint64_t packet_budget_bytes = 0;
   std::string boot_id;
+  std::optional<seal::SealState> seal;  ///< none: the log is not sealed
 };
 
 /// Errors: Io. Nothing else depends on the file.

@@ -102,6 +102,25 @@ std::string tls_lines(const RecorderStatus& status, const Style& style) {
   return out;
 }
 
+std::string seal_text(const RecorderStatus& status, const Style& style) {
+  if (!status.seal) return "none; see `alibi init`";
+  const SealStatus& seal = *status.seal;
+  std::string text = fmt::format("{}, {}, epoch {}", printable(seal.origin),
+                                 fmt::format("{} {}", seal.leaves, seal.leaves == 1 ? "leaf" : "leaves"), seal.epoch);
+  if (seal.last_event != 0) text += fmt::format(", up to record {}", seal.last_event);
+  if (seal.waiting != 0)
+    text += fmt::format(", {} waiting for {}", count_text(seal.waiting, "block"),
+                        duration_text(static_cast<std::int64_t>(seal.lag_ms) * 1'000'000));
+  if (seal.checkpoint_age_ms)
+    text += fmt::format(", checkpoint {} old",
+                        duration_text(static_cast<std::int64_t>(*seal.checkpoint_age_ms) * 1'000'000));
+  if (!seal.fault.empty())
+    text += ", " + style.paint(Ink::Bad, "not sealing: " + printable(seal.fault));
+  if (!seal.witness.empty())
+    text += ", " + style.paint(Ink::Warn, "witnesses: " + printable(seal.witness));
+  return text;
+}
+
 std::string sensor_lines(const RecorderStatus& status, const Style& style) {
   std::size_t widest = 0;
   for (const SensorLine& sensor : status.sensors)
@@ -144,6 +163,18 @@ Result<RecorderStatus> parse_status(std::string_view text) {
   const Json tls = object_of(json, "tls_requests");
   status.tls_requests = value_of(tls, "on", false);
   status.tls_libraries = tls_libraries_of(tls);
+  if (const Json seal = object_of(json, "seal"); !seal.empty()) {
+    status.seal = {.origin = value_of<std::string>(seal, "origin", ""),
+                   .leaves = value_of<std::uint64_t>(seal, "leaves", 0),
+                   .last_event = value_of<std::uint64_t>(seal, "last_event", 0),
+                   .waiting = value_of<std::uint64_t>(seal, "waiting", 0),
+                   .lag_ms = value_of<std::uint64_t>(seal, "lag_ms", 0),
+                   .epoch = value_of<std::uint64_t>(seal, "epoch", 0),
+                   .fault = value_of<std::string>(seal, "fault", ""),
+                   .witness = value_of<std::string>(seal, "witness", "")};
+    if (seal.contains("checkpoint_age_ms"))
+      status.seal->checkpoint_age_ms = value_of<std::uint64_t>(seal, "checkpoint_age_ms", 0);
+  }
   const Json reasons = object_of(lost, "by_reason");
   for (const auto& [reason, count] : reasons.items()) {
     if (count.is_number_unsigned()) status.lost_by_reason[reason] = count.get<std::uint64_t>();
@@ -161,12 +192,16 @@ std::string to_json(const RecorderStatus& status) {
     sensors.push_back({{"name", sensor.name}, {"state", sensor.state}, {"hook", sensor.hook}});
     if (!sensor.detail.empty()) sensors.back()["detail"] = sensor.detail;
   }
-  const Json json = {{"recording", status.is_recording},
+  Json json = {{"recording", status.is_recording},
                      {"since", status.since.empty() ? Json(nullptr) : Json(status.since)},
                      {"sensors", std::move(sensors)},
                      {"records", status.records},
                      {"lost", {{"total", status.lost}, {"by_reason", Json(status.lost_by_reason)}}},
                      {"disk", {{"bytes", status.disk_bytes}, {"budget", status.disk_budget}}}};
+  if (status.seal)
+    json["seal"] = {{"origin", status.seal->origin},
+                    {"leaves", status.seal->leaves},
+                    {"epoch", status.seal->epoch}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -186,6 +221,8 @@ std::string to_text(const RecorderStatus& status, const std::string& directory,
   if (status.is_recording)
     out += fmt::format("  packets  {}\n  in TLS   {}\n", packets_text(status, style),
                        tls_lines(status, style));
+  if (status.is_recording) out += fmt::format("  packets  {}\n", packets_text(status, style));
+  out += fmt::format("  seal     {}\n", seal_text(status, style));
   if (status.sensors.empty()) return out;
   out += fmt::format("\n{}\n", status.is_recording ? "Sensors:" : "Sensors this kernel offers:");
   return out + sensor_lines(status, style);

@@ -35,6 +35,17 @@ struct TlsLibraryLine {
   std::string tls;    ///< openssl, gnutls
   std::string state;  ///< ok, failed, unsupported
   std::string detail;
+/// Of the seal.
+struct SealStatus {
+  std::string origin;
+  std::uint64_t leaves = 0;
+  std::uint64_t last_event = 0;  ///< sealed
+  std::uint64_t waiting = 0;     ///< blocks
+  std::uint64_t lag_ms = 0;
+  std::uint64_t epoch = 0;
+  std::optional<std::uint64_t> checkpoint_age_ms;
+  std::string fault;
+  std::string witness;  ///< what is wrong with the witnesses
 };
 
 struct RecorderStatus {
@@ -52,6 +63,7 @@ struct RecorderStatus {
   std::optional<PacketStatus> packets;  ///< empty: packets are not recorded
   bool tls_requests = false;            ///< requests inside TLS are asked for
   std::vector<TlsLibraryLine> tls_libraries;
+  std::optional<SealStatus> seal;       ///< empty: the log is not sealed
   std::optional<std::uint64_t> heartbeat_boot_ns;
   std::string original;  ///< the state file, printed as it is by --json
 };

@@ -22,7 +22,7 @@ std::string_view first_line(std::string_view text) { return text.substr(0, text.
 
 std::unexpected<Error> refuse(std::string_view why) {
   return fail(Errc::Corrupt, fmt::format("{}: nothing more is sealed with this identity; see "
-                                         "\"set back\" in alibi-init(1)",
+                                         "\"WHEN A LOG WAS SET BACK\" in alibi-init(1)",
                                          why));
 }
 

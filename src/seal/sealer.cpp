@@ -35,14 +35,14 @@ Status Sealer::begin(const store::Recovered& recovered) {
     return std::unexpected(work.error());
   }
   work_ = std::move(*work);
-  if (make_witnessing_) witnessing_ = make_witnessing_(layout_, *this);
-  work_->set_witnessing(witnessing_.get());
   keep_state();
   return {};
 }
 
 void Sealer::start() {
   if (!work_) return;
+  if (make_witnessing_) witnessing_ = make_witnessing_(layout_, *this);
+  work_->set_witnessing(witnessing_.get());
   is_running_ = true;
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }

@@ -3,12 +3,16 @@
 
 #include <fcntl.h>
 
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "store/disk.hpp"
 
@@ -103,10 +107,13 @@ class PowerCutDisk final : public HookedDisk {
   /// some file systems leave them, zeros.
   enum class Lost { Gone, Zeros };
   void cut_power(Lost lost) {
-    for (const auto& [to, from] : unsynced_renames_) {
+    for (const auto& [to, from, replaced] : unsynced_renames_) {
       std::error_code missing;
       std::filesystem::rename(to, from, missing);
       if (files_.contains(to)) files_[from] = files_[to];
+      if (!replaced) continue;
+      std::ofstream(to, std::ios::binary) << *replaced;
+      files_[to] = {replaced->size(), true};
     }
     for (const auto& [path, state] : files_) {
       std::error_code missing;
@@ -148,17 +155,25 @@ class PowerCutDisk final : public HookedDisk {
       state.has_name = true;
   }
   void renamed(const Path& from, const Path& to) override {
+    std::optional<std::string> replaced;
+    if (std::ifstream old(to, std::ios::binary); old)
+      replaced.emplace(std::istreambuf_iterator<char>(old), std::istreambuf_iterator<char>());
     files_[to.string()] = files_[from.string()];
     files_.erase(from.string());
     for (auto& [fd, path] : paths_) {
       if (path == from.string()) path = to.string();
     }
-    unsynced_renames_.emplace_back(to.string(), from.string());
+    unsynced_renames_.insert(unsynced_renames_.begin(), {to.string(), from.string(), replaced});
   }
 
   std::map<std::string, State> files_;
   std::map<int, std::string> paths_;
-  std::vector<std::pair<std::string, std::string>> unsynced_renames_;
+  struct Rename {
+    std::string to;
+    std::string from;
+    std::optional<std::string> replaced;  ///< what had the name before
+  };
+  std::vector<Rename> unsynced_renames_;  ///< latest first
 };
 
 }  // namespace alibi::store

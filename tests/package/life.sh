@@ -28,6 +28,8 @@ inside apt-get update -q >/dev/null
 inside apt-get install -y -q --no-install-recommends /alibi.deb >/dev/null
 inside alibi --version
 [ "$(stat -c '%a %U' "$root/var/lib/alibi")" = "700 root" ] || fail "/var/lib/alibi is not 0700 root"
+[ "$(stat -c '%a %U' "$root/var/lib/alibi/secret/log.key")" = "600 root" ] || fail "installing made no identity"
+identity=$(inside alibi init --show)
 [ -L "$root/etc/systemd/system/sysinit.target.wants/alibi.service" ] || fail "the unit is not enabled"
 [ -s "$root/usr/share/man/man1/alibi.1.gz" ] || fail "no manual page"
 inside sh -c 'bash -n /usr/share/bash-completion/completions/alibi'
@@ -38,6 +40,7 @@ echo evidence >"$root/var/lib/alibi/kept"
 inside apt-get install -y -q /later.deb >/dev/null
 grep -q 'changed by the owner' "$root/etc/alibi/alibi.toml" || fail "the upgrade replaced the configuration"
 [ "$(cat "$root/var/lib/alibi/kept")" = evidence ] || fail "the upgrade touched the log"
+[ "$(inside alibi init --show)" = "$identity" ] || fail "the upgrade changed the identity"
 
 echo "-- remove: the configuration and the log stay"
 inside apt-get remove -y -q alibi >/dev/null
