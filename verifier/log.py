@@ -384,7 +384,8 @@ class LogVerifier:
             place = "%s/%s" % (stream, names[0])
             if segment < min(segments, default=number):
                 self.gaps.append((None, "unsealed", place + ": records from before sealing"))
-            elif segment == number:
+            elif segment == number or \
+                    segment > number and any(n.endswith((".csv", ".pcapng")) for n in names):
                 if not self.growing:
                     self.tail = self.tail or (place, 0)
             elif not (self.growing and segment > number):
