@@ -393,8 +393,10 @@ class LogVerifier:
 
     # ---- step 11
     def step_rollback(self, slots):
-        if any(slot > self.last_epoch + 1 for slot in slots) or \
-                not self.growing and slots and max(slots) < self.last_epoch:
+        # Once an epoch has ended, the next key is the lowest one.
+        lowest_at_most = self.last_epoch + (self.leaves[-1].type == "epoch")
+        if slots and (min(slots) > lowest_at_most or
+                      not self.growing and max(slots) < self.last_epoch):
             raise Failure("ROLLBACK", "the epoch key is that of epoch %d, the log ends in epoch %d"
                           % (max(slots), self.last_epoch), leaf=len(self.leaves) - 1,
                           file="secret/epoch.key")

@@ -86,12 +86,14 @@ Status Chain::end_epoch(const MakeLeaf& make) {
     is_note_written_ = false;
     step_ = Step::FinalWritten;
   }
+  // The other way round the log would look as if it had been set back, if it ended here.
+  if (auto done = write_checkpoint(); !done) return done;
   if (auto done = keys_.erase(key_epoch_); !done) return done;
   key_ = std::move(*next_key_);
   next_key_.reset();
   ++key_epoch_;
   step_ = Step::None;
-  return write_checkpoint();
+  return {};
 }
 
 Status Chain::publish() {

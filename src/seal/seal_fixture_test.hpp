@@ -130,6 +130,7 @@ class SealTest : public store::LogTest {
     EXPECT_EQ(hashes.size(), found.size);
     EXPECT_EQ(tree_hash(hashes), checkpoint->root);
     check_epochs(found, *note, hashes);
+    check_slots(found);
     check_blocks(found, is_whole);
     return found;
   }
@@ -165,6 +166,19 @@ class SealTest : public store::LogTest {
       begin = i + 1;
       ++epoch;
     }
+  }
+
+  /// Step 11.
+  void check_slots(const Found& found) {
+    auto keys = EpochKeyFile::open(store::real_disk(), layout().epoch_key(), log_key_.name);
+    ASSERT_TRUE(keys);
+    const auto slots = keys->read();
+    ASSERT_TRUE(slots);
+    ASSERT_FALSE(slots->empty());
+    const auto ended = found.count(LeafType::Epoch);
+    const bool is_end = found.leaves.back().type == LeafType::Epoch;
+    EXPECT_LE(slots->front().epoch, ended);
+    EXPECT_GE(slots->back().epoch, is_end ? ended - 1 : ended);
   }
 
   void check_blocks(const Found& found, bool is_whole) {
