@@ -88,6 +88,7 @@ Status Chain::end_epoch(const MakeLeaf& make) {
   }
   // The other way round the log would look as if it had been set back, if it ended here.
   if (auto done = write_checkpoint(); !done) return done;
+  if (auto done = disk_->sync_directory(layout_.log()); !done) return done;
   if (auto done = keys_.erase(key_epoch_); !done) return done;
   key_ = std::move(*next_key_);
   next_key_.reset();

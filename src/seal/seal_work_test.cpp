@@ -35,6 +35,7 @@ TEST_F(SealTest, TheNextRecorderGoesOn) {
 TEST_F(SealTest, WhatADeadRecorderLeftIsAdopted) {
   make_identity();
   limits_.block_ms = 60'000;
+  limits_.segment_bytes = 1U << 20;
   {
     DirectSealing sealing(store::real_disk(), layout(), store::kBoot, clock_);
     auto writer = store::LogWriter::open(log(), store::kBoot, limits_, store::real_disk(), &sealing);
