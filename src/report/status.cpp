@@ -221,7 +221,6 @@ std::string to_text(const RecorderStatus& status, const std::string& directory,
   if (status.is_recording)
     out += fmt::format("  packets  {}\n  in TLS   {}\n", packets_text(status, style),
                        tls_lines(status, style));
-  if (status.is_recording) out += fmt::format("  packets  {}\n", packets_text(status, style));
   out += fmt::format("  seal     {}\n", seal_text(status, style));
   if (status.sensors.empty()) return out;
   out += fmt::format("\n{}\n", status.is_recording ? "Sensors:" : "Sensors this kernel offers:");

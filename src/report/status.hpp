@@ -35,6 +35,8 @@ struct TlsLibraryLine {
   std::string tls;    ///< openssl, gnutls
   std::string state;  ///< ok, failed, unsupported
   std::string detail;
+};
+
 /// Of the seal.
 struct SealStatus {
   std::string origin;
