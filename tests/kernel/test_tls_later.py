@@ -1,5 +1,6 @@
-"""Requests inside TLS of processes that began before the recorder (which says so), and
-of a libssl at another path, in a root directory of its own, mapped after it began."""
+"""Requests inside TLS of processes that began before the recorder (which says so), of a
+libssl at another path, in a root directory of its own, mapped after it began, and of a
+program that brings ciphertext to the network by itself: no connection is guessed."""
 
 import os
 import pathlib
@@ -36,6 +37,16 @@ sys.stdin.readline()
 ask(3, b"/say?h2=after")
 print("done", flush=True)
 """ % PORT
+
+# asyncio lets OpenSSL work on memory: no socket is used inside of its calls.
+MEMORY_CLIENT = """
+import asyncio, ssl
+async def ask():
+    reader, writer = await asyncio.open_connection("127.0.0.1", %d, ssl=ssl._create_unverified_context())
+    writer.write(b"GET /say?memory HTTP/1.1\\r\\nHost: shop.test:%d\\r\\nConnection: close\\r\\n\\r\\n")
+    print((await reader.read()).decode().splitlines()[-1], flush=True)
+asyncio.run(ask())
+""" % (PORT, PORT)
 
 
 def in_other_root(root, bundle):
@@ -76,6 +87,8 @@ def test(directory):
         os.write(bundled.go, b"\n")
         hear(bundled, "done")
         bundled.wait()
+        memory = start([DEBIAN_PYTHON, "-c", MEMORY_CLIENT], netns=ns)
+        equal(memory.output(), "alibi\n", "answer to asyncio")
         server.end()
     log = harness.Log(directory.log, losses=True)
 
@@ -84,8 +97,12 @@ def test(directory):
 
     for kind in ("http", "http_response"):
         equal(names(early, kind), [f"{ORIGIN}/say?early=after"], f"{kind} of the session in its middle")
+        equal(names(memory, kind), [f"{ORIGIN}/say?memory"], f"{kind} of a program that works on memory")
         equal(names(bundled, kind), [f"{ORIGIN}/say?bundled={n}" for n in (1, 2)], f"{kind} with a libssl of its own")
     for r in inside(log, "http") + inside(log, "http_response"):
+        if r.process == log.key_of(memory):
+            equal((r.flow, r.proto, r.local, r.remote), ("", "", "", ""), "connection of a program that works on memory")
+            continue
         began = r.process != log.key_of(early) and "early" not in r.name
         equal(r.extra.get("session"), None if began else "from_middle", f"how much of its session was seen: {r}")
         equal(r.remote if r.direction == "out" else r.local, SERVER, f"address of nginx in {r}")
