@@ -50,6 +50,9 @@ class BundleVerifier:
             data[name] = read_file(self.directory, name, LIMIT, "BAD-BUNDLE")
         if set(name for name in data if "/" not in name) != FILES:
             raise Bad("not there: " + ", ".join(sorted(FILES - set(data))))
+        for name, content in data.items():
+            if content and not content.endswith(b"\n") and not name.startswith("receipts/"):
+                raise Bad(name + " does not end with a line feed", file=name)
         self.check_sums(data)
         self.data = data
         self.read_leaves(self.lines("leaves.csv"))
@@ -98,10 +101,7 @@ class BundleVerifier:
                 raise Bad("%s is not as SHA256SUMS says" % name, file=name)
 
     def lines(self, name, header=None):
-        data = self.data[name]
-        if data and not data.endswith(b"\n"):
-            raise Bad(name + " does not end with a line feed", file=name)
-        found = data.split(b"\n")[:-1]
+        found = self.data[name].split(b"\n")[:-1]
         if header is not None and found[:1] != [header.encode()]:
             raise Bad("the first line of %s is not %r" % (name, header), file=name)
         return found if header is None else found[1:]
@@ -120,12 +120,11 @@ class BundleVerifier:
             last = index
 
     def read_tree(self, lines):
-        self.hidden, last = {}, 0
+        self.hidden = {}
         for line in lines:
             start, end, value = self.run(line.decode("latin-1").split(","), 3, "tree.csv")
-            if start < last:
-                raise Bad("tree.csv is not in order", file="tree.csv")
-            last = end
+            if (start, end) in self.hidden:
+                raise Bad("tree.csv has a line twice", file="tree.csv")
             self.hidden[start, end] = value
 
     @staticmethod

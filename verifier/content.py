@@ -82,7 +82,8 @@ class Content:
     def read_seed(self, place, first, gone):
         data = None
         if os.path.exists(self.log.path(place)):
-            data = read_file(self.log.directory, place, 4096)
+            with open(self.log.path(place), "rb") as file:
+                data = file.read(66)
         elif not gone:
             self.log.fail("MISSING", place + " is not there", first, file=place)
         if data is None:

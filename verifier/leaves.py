@@ -24,7 +24,8 @@ def microseconds(text):
     except ValueError:
         return None
     since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-    return (since.days * 86400 + since.seconds) * 1000000 + int(match[2])
+    found = (since.days * 86400 + since.seconds) * 1000000 + int(match[2])
+    return found if 0 <= found * 1000 < 1 << 63 else None
 
 
 def time_text(value):

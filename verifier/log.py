@@ -411,6 +411,8 @@ def open_checkpoint(data, log_key, place):
     signed = note.signed_by(log_key)
     if note.origin != log_key.name or signed is None:
         raise Failure("WRONG-KEY", "%s is not of the log of this key" % place, file=place)
+    if not note.is_checkpoint():
+        raise Failure("MALFORMED", "%s: size or root hash is not well-formed" % place, file=place)
     if not signed:
         raise Failure("BAD-SIGNATURE", "the signature of the log key in %s" % place, file=place)
     return note

@@ -149,7 +149,7 @@ class Key:
 
 
 class Note:
-    """A well-formed checkpoint; `text` is what the log key signs."""
+    """A well-formed note of three lines; `text` is what the log key signs."""
 
     def __init__(self, data):
         self.data = data
@@ -163,8 +163,6 @@ class Note:
             raise ValueError("a note is three lines, an empty line, 1 to 16 signatures")
         self.origin, size, root = text.split("\n")[:3]
         self.size, self.root = number(size), from_base64(root, 32)
-        if not self.size or self.root is None:
-            raise ValueError("size or root hash of a note is not well-formed")
         self.text = b"\n".join(lines[:3]) + b"\n"
         self.lines = []  # (name, key hash, signature)
         for line in lines[4:]:
@@ -174,6 +172,9 @@ class Note:
                     or signature is None or len(signature) < 5:
                 raise ValueError("a signature line of a note is not well-formed")
             self.lines.append((name, signature[:4], signature[4:]))
+
+    def is_checkpoint(self):
+        return bool(self.size) and self.root is not None
 
     def signed_by(self, key):
         """None: no line by this key. False: a wrong one. Otherwise True, or the time in
@@ -205,9 +206,12 @@ def split_notes(data):
         while end < len(lines) and lines[end].startswith(DASH):
             end += 1
         try:
-            notes.append(Note(b"".join(lines[start:end])))
+            note = Note(b"".join(lines[start:end]))
         except ValueError:
             break
+        if not note.is_checkpoint():
+            break
+        notes.append(note)
         start = end
     return notes, start == len(lines) and (bool(lines) or not data)
 
