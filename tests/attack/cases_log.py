@@ -244,6 +244,11 @@ def after_cosignature(bench):
 def cut_key_left(bench):
     log = bench.good()
     size = epoch_leaves(log)[3] + 1
+    log.files["secret/epoch.key"] = maker.key_file(log.epoch + 1, bytes(32))
+    bench.expect("not cut, the key of a later epoch", log, "ROLLBACK", len(log.leaves) - 1)
+    log.files["secret/epoch.key"] = maker.key_file(log.epoch - 2, bytes(32))
+    bench.expect("not cut, the key of an earlier epoch", log, "ROLLBACK", len(log.leaves) - 1)
+    del log.files["secret/epoch.key"]
     bench.expect("cut at the end of epoch 3", cut(log, size), "ROLLBACK", size - 1)
 
 
