@@ -32,6 +32,30 @@ std::string path_after(std::string url, std::string_view path) {
   return url + std::string(path);
 }
 
+/// The root that the tree had at `size`.
+Result<seal::Hash> root_at(const seal::NodeReader& nodes, std::uint64_t size) {
+  std::vector<seal::Hash> subtrees;
+  for (unsigned level = 63; size > 0 && level < 64; --level) {
+    if ((size >> level & 1) == 0) continue;
+    auto node = nodes(level, (size >> level) - 1);
+    if (!node) return node;
+    subtrees.push_back(*node);
+  }
+  return seal::GrowingTree(size, std::move(subtrees)).root();
+}
+
+/// Checked before it is sent: a damaged tile must not look like a fork.
+Result<std::vector<seal::Hash>> prove(const seal::NodeReader& nodes, std::uint64_t old_size,
+                                      const seal::Offer& offer) {
+  auto proof = seal::prove_consistency(nodes, old_size, offer.size);
+  if (!proof) return proof;
+  const auto old_root = root_at(nodes, old_size);
+  if (!old_root) return std::unexpected(old_root.error());
+  if (!seal::check_consistency(old_size, *old_root, offer.size, offer.root, *proof))
+    return fail(Errc::Corrupt, "log/tile does not fit the checkpoint");
+  return proof;
+}
+
 }  // namespace
 
 std::string seconds_text(std::int64_t time_s, const char* fraction) {
@@ -65,7 +89,7 @@ Result<HttpPost> WitnessParty::request(const seal::Offer& offer, const seal::Not
   asked_from_ = known_size_ && *known_size_ <= offer.size ? *known_size_ : 0;
   AddCheckpoint add{.old_size = asked_from_, .proof = {}, .note = note};
   if (asked_from_ != 0 && asked_from_ != offer.size) {
-    auto proof = seal::prove_consistency(nodes, asked_from_, offer.size);
+    auto proof = prove(nodes, asked_from_, offer);
     if (!proof) {
       back_off_.fail(now);
       problem_ = "no proof of consistency: " + proof.error().message;

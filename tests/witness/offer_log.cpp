@@ -3,6 +3,7 @@
 //
 //   grow COUNT FLAVOUR   appends leaves FLAVOUR0, FLAVOUR1, ... by their index
 //   cut SIZE             takes leaves off, as a rollback does
+//   damage               from now on every node of the tree is read wrong
 //   offer | offer stamp  the checkpoint of now
 //   trouble              prints what `alibi status` would say
 //   finish MS            ends
@@ -68,6 +69,10 @@ class Log {
     const std::scoped_lock held(mutex_);
     leaves_.resize(size);
   }
+  void damage() {
+    const std::scoped_lock held(mutex_);
+    is_damaged_ = true;
+  }
   seal::Offer offer(bool wants_stamp) {
     const std::scoped_lock held(mutex_);
     const seal::Checkpoint checkpoint{origin_, leaves_.size(), seal::tree_hash(leaves_)};
@@ -81,7 +86,9 @@ class Log {
       const std::uint64_t from = index << level;
       const std::uint64_t count = std::uint64_t{1} << level;
       if (from + count > leaves_.size()) return fail(Errc::NotFound, "no such node");
-      return seal::tree_hash(std::span(leaves_).subspan(from, count));
+      seal::Hash hash = seal::tree_hash(std::span(leaves_).subspan(from, count));
+      if (is_damaged_) hash.bytes[5] ^= 1;
+      return hash;
     };
   }
 
@@ -91,6 +98,7 @@ class Log {
   seal::SigningKey epoch_key_ = seal::SigningKey::generate(origin_ + "/epoch/0");
   std::mutex mutex_;
   std::vector<seal::Hash> leaves_;
+  bool is_damaged_ = false;
 };
 
 }  // namespace
@@ -121,6 +129,8 @@ int main(int argc, char** argv) {
       log.grow(number, text);
     else if (what == "cut" && words >> number)
       log.cut(number);
+    else if (what == "damage")
+      log.damage();
     else if (what == "offer")
       client->offer(log.offer(!!(words >> text)));
     else if (what == "trouble")

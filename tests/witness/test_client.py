@@ -209,6 +209,21 @@ def test_witness_went_back():
             offerer.finish()
 
 
+def test_damaged_tiles_are_no_fork():
+    with Directory() as d, Directory() as a:
+        log = new_log()
+        vkey = init(a, "w")
+        with Witness(a, log.key.vkey()) as witness:
+            write_policy(d, ("w1", vkey, f"http://127.0.0.1:{witness.port}"))
+            with Offerer(d, log, SEED) as offerer:
+                offerer.tell("grow 6 a", "offer")
+                equal(note_of(offerer.expect("cosigned"))[0], 6, "before")
+                offerer.tell("damage", "grow 5 a", "offer")
+                check("ALARM" not in offerer.until_trouble("no proof of consistency"), "damage, not a fork")
+                offerer.finish()
+                equal(offerer.next(), "finished", "nothing was sent")
+
+
 def test_answers_that_are_none():
     log = new_log()
     stranger = c2sp.Key("w", c2sp.WITNESS)
