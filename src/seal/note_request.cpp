@@ -146,10 +146,12 @@ void SealWork::take_requests() {
       continue;
     }
     Order order{LeafType::Note, pairs_of(*request), {}, {}};
-    order.done = [this, path](const Result<std::uint64_t>& index) {
+    const bool is_disclosure = request->what == "disclosure";
+    order.done = [this, path, is_disclosure](const Result<std::uint64_t>& index) {
       if (!index) return;  // the file is still there: again in a second
       replies_.push_back({path, *index});
       wants_publish_ = true;
+      wants_stamp_ = wants_stamp_ || is_disclosure;
     };
     add(std::move(order));
   }
