@@ -156,7 +156,7 @@ class BundleVerifier:
                     raise Bad("a line of items.csv is not understood: %.100r" % fields, file="items.csv")
                 shown[start] = salts
             if (leaf, start) <= place:
-                raise Bad("items.csv is not in order", file="items.csv", leaf=leaf)
+                raise Bad("items.csv is not in order", file="items.csv")
             place = leaf, start
 
     def read_claims(self, lines):

@@ -62,6 +62,11 @@ constexpr Entry kCommands[] = {
      "  alibi import --dir out/c Sysmon.evtx Security.evtx\n"
      "  alibi import --dir out/c events.jsonl.gz\n",
      make_import},
+    {"verify", "the verdict on a sealed log or a disclosure bundle, offline",
+     "  alibi verify --key log.vkey\n"
+     "  alibi verify evidence/ --key log.vkey --policy witnesses.policy --tsa-roots roots.pem\n"
+     "  alibi verify bundle/ --key alibi/0f9c...+54784a46+AZ...= --json\n",
+     make_verify},
     {"witness", "cosigns the logs of other machines, so that they cannot be changed later",
      "  alibi witness init example.org/w1\n"
      "  alibi witness --log their.vkey --listen 192.0.2.7:8787\n"

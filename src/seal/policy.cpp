@@ -251,6 +251,12 @@ Result<Requirements> Requirements::from_text(std::string_view text) {
   return reader.finish();
 }
 
+bool are_enough(const std::vector<std::string>& names, const Policy& policy,
+                const Requirements& requirements) {
+  return policy.is_satisfied(names) &&
+         count_organisations(names, requirements) >= requirements.organisations;
+}
+
 Result<Cosigners> check_cosigners(const Note& note, const Policy& policy,
                                   const Requirements& requirements) {
   Cosigners cosigners;
@@ -272,9 +278,7 @@ Result<Cosigners> check_cosigners(const Note& note, const Policy& policy,
     }
     if (is_cosigned) cosigners.names.push_back(witness.name);
   }
-  cosigners.is_quorum =
-      policy.is_satisfied(cosigners.names) &&
-      count_organisations(cosigners.names, requirements) >= requirements.organisations;
+  cosigners.is_quorum = are_enough(cosigners.names, policy, requirements);
   return cosigners;
 }
 

@@ -47,6 +47,10 @@ struct Requirements {
   static Result<Requirements> from_text(std::string_view text);
 };
 
+/// Whether these witnesses satisfy the policy and are of enough organisations.
+[[nodiscard]] bool are_enough(const std::vector<std::string>& names, const Policy& policy,
+                              const Requirements& requirements);
+
 /// Who cosigned a note validly, and when.
 struct Cosigners {
   std::vector<std::string> names;  ///< in the policy

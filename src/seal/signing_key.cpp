@@ -80,7 +80,7 @@ Result<VerificationKey> VerificationKey::from_text(std::string_view text) {
   // Whoever made a key from a seed has a point of prime order (RFC 8032 section
   // 5.1.5); under the others one signature fits many messages or many keys.
   if (::crypto_core_ed25519_is_valid_point(key.key.data()) != 1)
-    return fail(Errc::Corrupt, "the key is weak: not canonical, or not a point of prime order");
+    return fail(Errc::Corrupt, std::string(kWeakKey));
   return key;
 }
 

@@ -19,6 +19,10 @@ enum class SignatureType : std::uint8_t {
   Cosignature = 4,  ///< cosignature/v1 of a witness, with its time
 };
 
+/// In the message of the error about such a key.
+inline constexpr std::string_view kWeakKey =
+    "the key is weak: not canonical, or not a point of prime order";
+
 /// The public half of a key, with its name.
 struct VerificationKey {
   std::string name;
