@@ -18,11 +18,13 @@ def test(log):
     for number in range(TIMES):
         writer = subprocess.Popen([SEAL_WRITER, log, "--small", "--rate", "4000"],
                                   stdout=subprocess.PIPE, text=True)
-        if moments.random() < 0.8:
-            equal(writer.stdout.readline(), "ready\n", f"start {number}")
-        time.sleep(moments.random() * 0.4)
-        writer.kill()
-        writer.wait()
+        try:
+            if moments.random() < 0.8:
+                equal(writer.stdout.readline(), "ready\n", f"start {number}")
+            time.sleep(moments.random() * 0.4)
+        finally:
+            writer.kill()
+            writer.wait()
         if number % 10 == 9 or number == TIMES - 1:
             said = verify(log, key)
             that(said["verdict"] in PASSING, f"after kill {number}, seed {seed}: {said}")
