@@ -34,7 +34,7 @@ def test(directory):
     equal(tls_programs(), [], "programs before the test")
     ns = NetNs("off")
     server = make_server(directory, ns)
-    recorder = Recorder(directory)
+    recorder = Recorder(directory, {"record.images": False})
     with recorder:
         equal(tls_programs(), [], "programs of a recorder that was not asked")
         equal(uprobes_of(recorder.process.pid), [], "its uprobes")
@@ -50,7 +50,7 @@ def test(directory):
     run = subprocess.run([harness.ALIBI, "run", "--tls-requests", "--dir", str(directory.log), "--",
                           "ip", "netns", "exec", ns.name, *ask(ns)], capture_output=True, text=True, check=True)
     equal(run.stdout, "alibi\n", "what curl printed below alibi run")
-    log = harness.Log(directory.log)
+    log = harness.Log(directory.log, losses=True)
     equal([(r.name, r.extra["method"]) for r in inside(log, "http")], [(f"{ORIGIN}/say?x", "GET")],
           "requests of the command, and of it alone")
     equal([r.result for r in inside(log, "http_response")], ["200"], "answers to it")

@@ -36,7 +36,7 @@ def test(directory):
     form.write_text(secret)
     upload = directory.path / "upload"  # more than one record of TLS, with what looks like a request in it
     upload.write_text((secret + "\n") * 400 + "GET /false HTTP/1.1\r\nHost: shop.test\r\n\r\n" + secret * 200)
-    recorder = Recorder(directory, {"record.tls_requests": True})
+    recorder = Recorder(directory, {"record.tls_requests": True, "record.images": False})
     with recorder:
         server = make_server(directory, ns)
         first = curl(ns, "--http1.1", "-e", "https://evil.test/page", "-A", "Browser/1", f"{ORIGIN}/say?q=a%20b")
