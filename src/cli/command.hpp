@@ -45,6 +45,7 @@ std::unique_ptr<Command> make_packets();
 std::unique_ptr<Command> make_match();
 std::unique_ptr<Command> make_import();
 std::unique_ptr<Command> make_verify();
+std::unique_ptr<Command> make_disclose();
 std::unique_ptr<Command> make_witness();
 std::unique_ptr<Command> make_gate();
 std::unique_ptr<Command> make_completion();

@@ -78,6 +78,11 @@ constexpr Entry kCommands[] = {
      "  alibi gate status\n"
      "  alibi show --dir /var/lib/alibi-gate --kind mark_seen\n",
      make_gate},
+    {"disclose", "some sealed records for somebody else, with proofs, the others hidden",
+     "  alibi disclose --from 14:05 --to 14:10 -o out/bundle\n"
+     "  alibi disclose --process 4242@81234567 --hide args --packets -o out/bundle\n"
+     "  alibi disclose --record 1207 --record 1215 -o out/bundle\n",
+     make_disclose},
     {"completion", "a completion script for a shell",
      "  . <(alibi completion bash)\n"
      "  alibi completion zsh > \"${fpath[1]}/_alibi\"\n"

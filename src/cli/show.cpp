@@ -8,8 +8,8 @@
 
 #include "cli/command.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/kind_argument.hpp"
 #include "cli/log_options.hpp"
-#include "cli/nearest.hpp"
 #include "cli/output.hpp"
 #include "cli/time_argument.hpp"
 #include "event/csv.hpp"
@@ -21,21 +21,6 @@ namespace alibi::cli {
 namespace {
 
 using Go = store::LogReader::Go;
-
-std::vector<std::string> kind_names() {
-  return {
-#define KIND(identifier, name, group, hook, meaning) name,
-#include "event/kinds.def"
-#undef KIND
-  };
-}
-
-Result<event::Kind> kind_argument(const std::string& text) {
-  if (const auto kind = event::parse_kind(text)) return *kind;
-  const std::string nearest = nearest_word(text, kind_names());
-  return fail(Errc::Usage, fmt::format("--kind: there is no kind '{}'{}; docs: alibi-show(1)", text,
-                                       nearest.empty() ? "" : ", did you mean '" + nearest + "'"));
-}
 
 /// Prints records in the wanted form, filtered.
 class Printer {

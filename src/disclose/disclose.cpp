@@ -183,9 +183,11 @@ class Work {
     summary_.leaves = cover_.shown.size();
     for (const auto& [leaf, block] : collection_->blocks())
       summary_.hidden += block.hidden;
-    if (const auto span = leaves.interval(checkpoint_.size))
-      summary_.interval = {request_.from.value_or(collection_->first_time()),
+    if (const auto span = leaves.interval(checkpoint_.size)) {
+      const WallNs first = collection_->first_time();  // before it nothing was sealed
+      summary_.interval = {std::max(request_.from.value_or(first), first),
                            request_.to.value_or(collection_->last_time()), span->first, span->last};
+    }
     for (const auto& [index, line] : cover_.lines) {
       const auto leaf = seal::Leaf::from_line(line);
       if (leaf && tells_of_gap(*leaf))

@@ -9,8 +9,7 @@
 namespace alibi::disclose {
 namespace {
 
-/// The store writes blocks of at most 256 KiB, or of one line that is longer.
-constexpr std::uint64_t kBlockBytesMax = store::kMaxLineBytes + (1U << 20);
+constexpr std::uint64_t kBlockBytesMax = 64ULL << 20;  // docs/seal-format.md, details of step 4
 constexpr std::size_t kSkipBytes = 1U << 20;
 
 }  // namespace
@@ -76,22 +75,6 @@ Result<std::string> PlainBytes::read(const seal::BlockLeaf& block) {
     return during(where, done.error());
   }
   return bytes;
-}
-
-Result<std::string> PlainBytes::header_line(std::uint64_t segment) {
-  constexpr std::size_t kHeaderBytesMax = 4096;
-  if (auto done = open(segment); !done) return std::unexpected(done.error());
-  std::string line;
-  std::string byte(1, '\0');
-  auto done = Status{};
-  while (done && line.size() < kHeaderBytesMax && !line.ends_with('\n')) {
-    done = fill(byte);
-    if (done) line += byte;
-  }
-  input_.reset();
-  if (!done) return std::unexpected(done.error());
-  if (!line.ends_with('\n')) return fail(Errc::Corrupt, "the segment has no header line");
-  return line;
 }
 
 Result<seal::Seed> PlainBytes::seed(std::uint64_t segment) {

@@ -23,8 +23,6 @@ class PlainBytes {
   /// Errors: NotFound (the segment is not there), Unsupported (only an encrypted
   /// form is), Denied, Io; Corrupt when it ends before.
   Result<std::string> read(const seal::BlockLeaf& block);
-  /// The first line of the segment, with LF. Errors: as read.
-  Result<std::string> header_line(std::uint64_t segment);
   /// The seed of the segment. Errors: NotFound, Denied, Io, Corrupt.
   Result<seal::Seed> seed(std::uint64_t segment);
 

@@ -126,8 +126,7 @@ Result<ShownBlock> show_block(std::uint64_t leaf, const seal::BlockLeaf& block,
   if (has_header_line(block)) {
     if (items->front() != choice.columns.header())
       return fail(Errc::Unsupported, "events segment " + std::to_string(block.segment) +
-                                         " has other columns than the newest one; disclose what "
-                                         "was recorded with one version at a time");
+                                         " has other columns than format 1");
     if (shown.empty() || shown.front() != 0) shown.insert(shown.begin(), 0);
   }
   ShownBlock out{.leaf = leaf, .block = block};

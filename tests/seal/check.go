@@ -3,6 +3,7 @@
 //	check note NOTE VKEY...   names whose signatures hold, one a line
 //	check sign SKEY           signs the three lines of standard input
 //	check key NAME            a new signing key and its verification key
+//	check proof FILE VKEY LEAF  LEAF (without LF) by a C2SP tlog-proof
 //	check tree                compares the lines of `artefacts tree`
 package main
 
@@ -134,6 +135,24 @@ func checkTree() {
 	}
 }
 
+func checkProof(file, key, leaf string) {
+	bytes, err := os.ReadFile(file)
+	must(err)
+	head, signed, found := strings.Cut(string(bytes), "\n\n")
+	lines := strings.Split(head, "\n")
+	if !found || len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" {
+		log.Fatal("no tlog-proof")
+	}
+	verifier, err := note.NewVerifier(key)
+	must(err)
+	opened, err := note.Open([]byte(signed), note.VerifierList(verifier))
+	must(err)
+	checkpoint := strings.Split(opened.Text, "\n")
+	index := number(strings.TrimPrefix(lines[1], "index "))
+	must(tlog.CheckRecord(parseHashes(lines[2:]), number(checkpoint[1]), parseHashes(checkpoint[2:3])[0],
+		index, tlog.RecordHash([]byte(leaf+"\n"))))
+}
+
 func main() {
 	switch os.Args[1] {
 	case "note":
@@ -145,6 +164,8 @@ func main() {
 		must(err)
 		fmt.Println(secret)
 		fmt.Println(public)
+	case "proof":
+		checkProof(os.Args[2], os.Args[3], os.Args[4])
 	case "tree":
 		checkTree()
 	default:
