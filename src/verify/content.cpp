@@ -227,12 +227,20 @@ void Content::judge_unknown(seal::Stream stream) {
     const std::string file = std::string(seal::name_of(stream)) + "/" + plain_name(stream, number);
     if (number < first_sealed) {
       add_gap(report_, {{}, "unsealed", file + " was written before sealing began"});
-    } else if (number == last_number_[at] + 1) {
+    } else if (number == last_number_[at] + 1 ||
+               (number > last_number_[at] && has_plain_form(stream, number))) {
       add_tail({.file = file, .offset = 0});
     } else if (number <= last_number_[at] || !is_growing_) {
       findings_.add(Step::Content, Verdict::Reordered, {.file = file}, "no leaf knows this file");
     }
   }
+}
+
+/// A recorder that dies in a burst leaves several files that are not sealed yet;
+/// none of them is packed.
+bool Content::has_plain_form(seal::Stream stream, std::uint64_t number) const {
+  const auto& directory = evidence_.content(stream);
+  return directory && directory->file(plain_name(stream, number)).has_value();
 }
 
 void Content::add_tail(Place place) {

@@ -71,6 +71,7 @@ class Content {
   void judge_absent(const SegmentCheck& segment);
   [[nodiscard]] bool is_to_go(const SegmentCheck& segment) const;
   void judge_unknown(seal::Stream stream);
+  [[nodiscard]] bool has_plain_form(seal::Stream stream, std::uint64_t number) const;
   void add_tail(Place place);
 
   const Evidence& evidence_;

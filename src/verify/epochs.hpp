@@ -30,6 +30,8 @@ class Epochs {
 
   /// Of the epoch that the last leaf taken is in.
   [[nodiscard]] std::uint64_t current() const { return current_; }
+  /// Whether that leaf ended it.
+  [[nodiscard]] bool is_over() const { return is_over_; }
 
  private:
   Status load_notes(std::uint64_t first);

@@ -33,12 +33,13 @@ std::optional<std::vector<std::uint64_t>> read_epoch_slots(const Directory& top)
   return numbers;
 }
 
-void check_rollback(const std::vector<std::uint64_t>& slots, std::uint64_t last, bool is_growing,
-                    std::uint64_t size, Findings& findings) {
+void check_rollback(const std::vector<std::uint64_t>& slots, std::uint64_t last, bool is_over,
+                    bool is_growing, std::uint64_t size, Findings& findings) {
   if (slots.empty()) return;
   const auto [lowest, greatest] = std::ranges::minmax(slots);
   const Place place{.leaf = size - 1, .file = "secret/epoch.key"};
-  if (greatest > last + 1) {
+  // Once an epoch has ended, the key of the next one may be the lowest there is.
+  if (lowest > last + (is_over ? 1 : 0)) {
     findings.add(Step::Rollback, Verdict::Rollback, place,
                  "the key file is at epoch " + std::to_string(greatest) + " and the log ends in epoch " +
                      std::to_string(last));

@@ -14,8 +14,8 @@ namespace alibi::verify {
 /// Numbers in the slots of secret/epoch.key. Empty: no such file, or not for us.
 [[nodiscard]] std::optional<std::vector<std::uint64_t>> read_epoch_slots(const Directory& top);
 
-/// `last`: the epoch that the last leaf is in.
-void check_rollback(const std::vector<std::uint64_t>& slots, std::uint64_t last, bool is_growing,
-                    std::uint64_t size, Findings& findings);
+/// `last`: the epoch that the last leaf is in; `is_over`: and that it ended.
+void check_rollback(const std::vector<std::uint64_t>& slots, std::uint64_t last, bool is_over,
+                    bool is_growing, std::uint64_t size, Findings& findings);
 
 }  // namespace alibi::verify

@@ -55,6 +55,7 @@ class LeafPass {
   [[nodiscard]] WallNs last_time() const { return last_time_; }
   [[nodiscard]] std::uint64_t epoch_ms() const { return genesis_ ? genesis_->epoch_ms : 0; }
   [[nodiscard]] std::uint64_t last_epoch() const { return epochs_.current(); }
+  [[nodiscard]] bool has_ended_epoch() const { return epochs_.is_over(); }
   [[nodiscard]] const std::optional<Content>& content() const { return content_; }
 
  private:
@@ -188,7 +189,8 @@ Result<Attempt> verify_once(Directory top, const Inputs& inputs, Progress& progr
                 progress);
   if (auto done = pass.run(); !done) return std::unexpected(done.error());
   if (slots)
-    check_rollback(*slots, pass.last_epoch(), report.is_growing, report.size, findings);
+    check_rollback(*slots, pass.last_epoch(), pass.has_ended_epoch(), report.is_growing,
+                   report.size, findings);
   Ending ending;
   if (pass.content()) {
     ending.tail = pass.content()->tail();
