@@ -10,6 +10,7 @@
 #include "cli/command.hpp"
 #include "cli/gate_policy.hpp"
 #include "cli/output.hpp"
+#include "gate/nft_rules.hpp"
 #include "gate/status_file.hpp"
 
 namespace alibi::cli {
@@ -29,6 +30,7 @@ class Gate : public Command {
         ->type_name("DIR")
         ->capture_default_str();
     app.add_flag("--check", is_check_, "Only read the policy, and say whether it is right");
+    app.add_flag("--nft", is_nft_, "Print rules for nftables that do what those can, and exit");
     app.add_flag("--keep", is_keep_, "The programs stay attached when this process ends");
     app.add_flag("--detach", is_detach_, "Take out what a gate with --keep left, and exit");
     app.add_flag("--json", is_json_, "With status: one JSON object");
@@ -39,6 +41,7 @@ class Gate : public Command {
     if (is_detach_) return detach();
     if (policy_.empty()) return fail(Errc::Usage, "--policy FILE is missing");
     if (is_check_) return check();
+    if (is_nft_) return print_nft();
     if (devices_.empty())
       return fail(Errc::Usage, "--dev DEVICE is missing: whose incoming packets?");
     const gate::Options options{.devices = devices_,
@@ -57,6 +60,14 @@ class Gate : public Command {
     Output out;
     out.write(fmt::format("{}: right; {} zones, {} rules, {} keys\n", policy_,
                           policy->zones.size(), policy->rules.size(), policy->keys.size()));
+    return out.finish();
+  }
+
+  Result<int> print_nft() const {
+    const auto policy = load_gate_policy(policy_);
+    if (!policy) return std::unexpected(policy.error());
+    Output out;
+    out.write(gate::nft_rules(*policy, devices_));
     return out.finish();
   }
 
@@ -83,6 +94,7 @@ class Gate : public Command {
   std::string policy_;
   std::string directory_ = "/var/lib/alibi-gate";
   bool is_check_ = false;
+  bool is_nft_ = false;
   bool is_keep_ = false;
   bool is_detach_ = false;
   bool is_json_ = false;

@@ -72,11 +72,6 @@ std::optional<std::uint8_t> number_of(const toml::node& node) {
   return static_cast<std::uint8_t>(*value);
 }
 
-bool read_category(std::optional<std::uint8_t>& into, const toml::node& node) {
-  into = number_of(node);
-  return into.has_value();
-}
-
 /// 16 bytes, or 32 hexadecimal digits and perhaps a line end.
 std::optional<gate::Key> parse_key(std::string_view bytes) {
   gate::Key key{};
@@ -110,7 +105,9 @@ Result<std::string> read_file(const std::filesystem::path& path) {
 
 class PolicyReader {
  public:
-  explicit PolicyReader(const std::string& file) : file_(file) {}
+  PolicyReader(const std::string& file, event::DiagnosisNames names) : file_(file) {
+    policy_.names = std::move(names);
+  }
 
   Result<Policy> read(const toml::table& root);
 
@@ -120,14 +117,15 @@ class PolicyReader {
   }
   Status read_entries(const toml::table& table, std::string_view section,
                       std::span<const Entry> entries);
+  bool read_category(std::optional<std::uint8_t>& into, const toml::node& node) const;
   Status read_keys(const toml::table& table);
   Status read_zone(const toml::table& table);
-  Status check_zones(const toml::array& zones);
   Status read_marks(const toml::table& table);
   Status read_rule(const toml::table& table);
   Status read_default(const toml::table& table);
-  Status finish_rule(Rule& rule, const toml::table& table, const std::string& from,
-                     const std::string& to);
+  Status read_person(const toml::table& table);
+  Status read_tell(const toml::table& table);
+  Status check_persons(const toml::table& root) const;
   Result<std::optional<std::uint8_t>> zone_number(const std::string& name, const toml::node& at,
                                                   bool is_destination);
   Status read_tables(const toml::table& root, const char* name,
@@ -152,6 +150,12 @@ Status PolicyReader::read_entries(const toml::table& table, std::string_view sec
     if (!at->read(node)) return wrong(node, fmt::format("'{}' must be {}", name.str(), at->form));
   }
   return {};
+}
+
+bool PolicyReader::read_category(std::optional<std::uint8_t>& into, const toml::node& node) const {
+  const auto name = text_of(node);
+  into = name ? policy_.names.find_category(*name) : number_of(node);
+  return into.has_value();
 }
 
 Status PolicyReader::read_keys(const toml::table& table) {
@@ -308,6 +312,88 @@ Status PolicyReader::read_default(const toml::table& table) {
   return read_entries(table, "[default]", action_entries(policy_.otherwise));
 }
 
+Status PolicyReader::read_person(const toml::table& table) {
+  notify::Person person;
+  const auto text = [](std::string& into) {
+    return [&into](const toml::node& n) { return read_parsed(into, n, parse_name); };
+  };
+  const Entry entries[] = {
+      {"name", "a name without spaces", text(person.name)},
+      {"mail", "an address, such as \"admin@example.org\"",
+       [&](const toml::node& n) {
+         return text(person.mail)(n) && person.mail.find_first_of("<>") == std::string::npos &&
+                person.mail.contains('@');
+       }},
+      {"messenger", "a host of IP Messenger, such as \"10.1.0.7\" or \"pc7:2425\"", text(person.messenger)},
+      {"desktop", "the address of a D-Bus, such as \"unix:path=/run/user/1000/bus\"", text(person.desktop)},
+      {"webhook", "a URL, http:// or https://",
+       [&](const toml::node& n) {
+         return text(person.webhook)(n) &&
+                (person.webhook.starts_with("http://") || person.webhook.starts_with("https://"));
+       }},
+      {"sound", "a program and its arguments, such as [\"/usr/bin/aplay\", \"/etc/alibi/alarm.wav\"]",
+       [&](const toml::node& n) {
+         return read_list(person.sound, n, [](const std::string& t) { return std::optional(t); }) &&
+                !person.sound.empty() && person.sound[0].starts_with('/');
+       }},
+      {"syslog", "true or false", [&](const toml::node& n) { return read_flag(person.is_syslog, n); }},
+      {"wall", "true or false", [&](const toml::node& n) { return read_flag(person.is_wall, n); }},
+  };
+  if (auto done = read_entries(table, "[[person]]", entries); !done) return done;
+  if (person.name.empty()) return wrong(table, "a person needs a name");
+  for (const auto& other : policy_.tell.persons)
+    if (other.name == person.name)
+      return wrong(table, fmt::format("there are two persons '{}'", person.name));
+  policy_.tell.persons.push_back(std::move(person));
+  return {};
+}
+
+Status PolicyReader::read_tell(const toml::table& table) {
+  notify::Settings& tell = policy_.tell;
+  const auto duration = [](std::uint64_t& into, std::uint64_t least_ms) {
+    return [&into, least_ms](const toml::node& n) {
+      return read_parsed(into, n, [least_ms](const std::string& t) {
+        const auto ms = parse_duration_ms(t);
+        return ms && *ms >= least_ms && *ms <= kLongestStickyMs ? ms : std::nullopt;
+      });
+    };
+  };
+  const Entry entries[] = {
+      {"smtp", "a URL, such as \"smtp://mail.example.org:25\"",
+       [&](const toml::node& n) {
+         return read_parsed(tell.smtp, n, parse_name) &&
+                (tell.smtp.starts_with("smtp://") || tell.smtp.starts_with("smtps://"));
+       }},
+      {"from", "the sender's address, such as \"alibi@example.org\"",
+       [&](const toml::node& n) {
+         return read_parsed(tell.from, n, parse_name) && tell.from.contains('@') &&
+                tell.from.find_first_of("<>") == std::string::npos;
+       }},
+      {"interval", "a duration, 1s to 30d, such as \"10min\"", duration(tell.interval_ms, 1000)},
+      {"retry", "a duration, 1s to 30d, such as \"10s\"", duration(tell.retry_ms, 1000)},
+      {"keep", "a duration, 1min to 30d, such as \"7d\"", duration(tell.keep_ms, 60'000)},
+  };
+  return read_entries(table, "[tell]", entries);
+}
+
+/// Names in rules, and what their channels need.
+Status PolicyReader::check_persons(const toml::table& root) const {
+  std::vector<std::string> names;
+  for (const auto& person : policy_.tell.persons) {
+    names.push_back(person.name);
+    if (!person.mail.empty() && policy_.tell.smtp.empty())
+      return wrong(root, fmt::format("'{}' has a mail address, but [tell] has no smtp", person.name));
+  }
+  for (std::size_t i = 0; const Rule* rule = gate::rule_at(policy_, i); ++i)
+    for (const std::string& name : rule->tell) {
+      if (std::ranges::find(names, name) != names.end()) continue;
+      const std::string nearest = nearest_word(name, names);
+      return fail(Errc::Usage, fmt::format("{}:{}: there is no person '{}'{}", file_, rule->line, name,
+                                           nearest.empty() ? "" : ", did you mean '" + nearest + "'"));
+    }
+  return {};
+}
+
 Status PolicyReader::read_tables(const toml::table& root, const char* name,
                                  const std::function<Status(const toml::table&)>& read,
                                  bool is_array) {
@@ -328,7 +414,8 @@ Status PolicyReader::read_tables(const toml::table& root, const char* name,
 }
 
 Result<Policy> PolicyReader::read(const toml::table& root) {
-  const std::vector<std::string> known = {"keys", "zone", "marks", "rule", "default"};
+  const std::vector<std::string> known = {"keys", "zone",    "marks",  "rule",
+                                          "default", "person", "tell"};
   for (const auto& [name, node] : root) {
     if (std::ranges::find(known, name.str()) != known.end()) continue;
     const std::string nearest = nearest_word(std::string(name.str()), known);
@@ -351,15 +438,21 @@ Result<Policy> PolicyReader::read(const toml::table& root) {
     return std::unexpected(done.error());
   if (auto done = read_tables(root, "default", reader(&PolicyReader::read_default), false); !done)
     return std::unexpected(done.error());
+  if (auto done = read_tables(root, "person", reader(&PolicyReader::read_person), true); !done)
+    return std::unexpected(done.error());
+  if (auto done = read_tables(root, "tell", reader(&PolicyReader::read_tell), false); !done)
+    return std::unexpected(done.error());
+  if (auto done = check_persons(root); !done) return std::unexpected(done.error());
   return std::move(policy_);
 }
 
 }  // namespace
 
-Result<Policy> parse_gate_policy(std::string_view text, const std::string& file) {
+Result<Policy> parse_gate_policy(std::string_view text, const std::string& file,
+                                 event::DiagnosisNames names) {
   if (text.size() > kLargestFile) return fail(Errc::Usage, file + ": larger than 1 MiB");
   try {
-    return PolicyReader(file).read(toml::parse(text, file));
+    return PolicyReader(file, std::move(names)).read(toml::parse(text, file));
   } catch (const toml::parse_error& error) {
     return fail(Errc::Usage, fmt::format("{}:{}: {}", file, error.source().begin.line,
                                          error.description()));
@@ -369,7 +462,7 @@ Result<Policy> parse_gate_policy(std::string_view text, const std::string& file)
 Result<Policy> load_gate_policy(const std::filesystem::path& file) {
   const auto text = read_file(file);
   if (!text) return std::unexpected(text.error());
-  return parse_gate_policy(*text, file.string());
+  return parse_gate_policy(*text, file.string(), event::DiagnosisNames());
 }
 
 }  // namespace alibi::cli

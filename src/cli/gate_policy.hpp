@@ -10,11 +10,13 @@
 
 namespace alibi::cli {
 
-/// `file` is for messages, which begin with it and the line. Keys are read from
-/// the files they are in. Errors: Usage, and those of the key files.
-Result<gate::Policy> parse_gate_policy(std::string_view text, const std::string& file);
+/// `file` is for messages, which begin with it and the line; `names` are those of
+/// categories. Keys are read from the files they are in. Errors: Usage, and those
+/// of the key files.
+Result<gate::Policy> parse_gate_policy(std::string_view text, const std::string& file,
+                                       event::DiagnosisNames names);
 
-/// Errors: as above, NotFound, Denied, Io.
+/// With the site's names of categories. Errors: as above, NotFound, Denied, Io.
 Result<gate::Policy> load_gate_policy(const std::filesystem::path& file);
 
 }  // namespace alibi::cli

@@ -19,6 +19,7 @@
 #include "gate/kernel_gate.hpp"
 #include "gate/seen_flows.hpp"
 #include "gate/status_file.hpp"
+#include "notify/notifier.hpp"
 #include "store/log_writer.hpp"
 
 namespace alibi::gate {
@@ -65,7 +66,8 @@ std::int64_t wall_offset_ns() {
 
 class Daemon {
  public:
-  explicit Daemon(const Options& options) : options_(options), seen_(policy_, records_) {}
+  explicit Daemon(const Options& options)
+      : options_(options), seen_(policy_, records_, findings_) {}
 
   Status open();
   Status run(int signals);
@@ -89,6 +91,8 @@ class Daemon {
   std::unique_ptr<store::LogWriter> log_;
   std::unique_ptr<KernelGate> kernel_;
   std::vector<Record> records_;
+  std::vector<notify::Finding> findings_;
+  std::unique_ptr<notify::Notifier> notifier_;
   SeenFlows seen_;
   Tables tables_;
   std::string boot_id_;
@@ -153,6 +157,9 @@ Status Daemon::open() {
   KernelGate::take_out(pins, [this](const auto& key, const auto& flow) { seen_.see(key, flow); });
   if (options_.keeps_attached)
     if (auto done = kernel_->keep_in(pins); !done) return done;
+  auto notifier = notify::Notifier::start(policy_.tell, options_.directory / "outbox");
+  if (!notifier) return std::unexpected(notifier.error());
+  notifier_ = std::move(*notifier);
   facts_.since = event::to_text(wall_now());
   facts_.policy_since = facts_.since;
   append();
@@ -160,6 +167,9 @@ Status Daemon::open() {
 }
 
 void Daemon::append() {
+  for (const notify::Finding& finding : findings_)
+    notifier_->add(finding);
+  findings_.clear();
   if (records_.empty()) return;
   // What the disk refuses is counted by the writer and told when it accepts again.
   (void)log_->append(records_);
@@ -169,6 +179,7 @@ void Daemon::append() {
 void Daemon::read_ring() {
   kernel_->read_events([this](const auto& key, const auto& flow) { seen_.see(key, flow); });
   append();
+  notifier_->tick();
 }
 
 void Daemon::sweep() {
@@ -220,6 +231,7 @@ void Daemon::reload() {
   if (done) {
     kernel_->renumber_hosts(policy_, *policy);
     policy_ = std::move(*policy);
+    notifier_->use(policy_.tell);
     facts_.policy_since = event::to_text(wall_now());
     facts_.policy_error.clear();
     fmt::print(stderr, "alibi gate: the policy was read anew\n");
@@ -239,6 +251,7 @@ void Daemon::write_state() {
   facts_.hits = kernel_->hits(policy_.rules.size() + 1);
   facts_.hosts = kernel_->hosts(boot_now().ns);
   facts_.missing = tables_.missing;
+  facts_.told = notifier_->counts();
   facts_.log = log_->totals();
   facts_.wall_offset_ns = offset_ns_;
   (void)write_status(options_.directory, facts_, policy_);
@@ -250,6 +263,7 @@ void Daemon::each_second() {
   sweep();
   tell_losses();
   append();
+  notifier_->tick();
   write_state();
   ::sd_notify(0, "WATCHDOG=1");
 }
@@ -281,11 +295,13 @@ Status Daemon::close(const char* reason) {
   read_ring();
   sweep();
   tell_losses();
+  append();
+  notifier_.reset();  // what waits for its interval goes to the disk
   const auto counters = kernel_->counters();
   add_own(Kind::RecorderStop, reason,
           {{"packets", std::to_string(counters.packets)},
            {"dropped", std::to_string(counters.actions[ALIBI_GATE_DROP])}});
-  append();
+  (void)log_->append(records_);
   std::error_code ignored;
   fs::remove(options_.directory / kStatusFile, ignored);
   return log_->close();

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "event/address.hpp"
+#include "event/diagnosis_names.hpp"
+#include "notify/settings.hpp"
 #include "wire/alibi_gate.h"
 
 namespace alibi::gate {
@@ -61,6 +63,7 @@ struct Rule {
 using Key = std::array<std::uint8_t, ALIBI_MARK_KEY_BYTES>;
 
 struct Policy {
+  event::DiagnosisNames names;
   std::map<std::uint8_t, Key> keys;  ///< by number, 0 to 15
   std::vector<Zone> zones;           ///< one of them is the rest
   Belief unverified = Belief::Believe;
@@ -69,6 +72,7 @@ struct Policy {
   Belief malformed = Belief::Drop;
   std::uint64_t sticky_ms = 600'000;  ///< 0: nobody is remembered
   std::vector<Rule> rules;
+  notify::Settings tell;
   Rule otherwise;  ///< where no rule fits; has action, mirror, export and tell
 };
 

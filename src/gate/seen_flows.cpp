@@ -52,10 +52,6 @@ const alibi_diagnosis& deciding(const Policy& policy, const alibi_gate_flow& flo
 
 }  // namespace
 
-std::string diagnosis_text(const alibi_diagnosis& diagnosis) {
-  return fmt::format("{}/{}", diagnosis.category, diagnosis.code);
-}
-
 event::IpAddress address_of(const std::uint8_t (&octets)[16]) { return event::ipv6(octets); }
 
 SeenFlows::KeyBytes SeenFlows::bytes_of(const alibi_gate_flow_key& key) {
@@ -85,12 +81,15 @@ Record SeenFlows::record_of(const alibi_gate_flow_key& key, const alibi_gate_flo
     record.extra.emplace_back("rule_line", std::to_string(rule->line));
   if (flow.mark.count == 0) return record;
   const alibi_diagnosis& main = deciding(*policy_, flow);
-  record.name = diagnosis_text(main);
+  record.name = policy_->names.text(main.category, main.code);
   record.extra.emplace_back("diagnosed", unix_time_text(main.time_s));
   std::string all;
-  for (std::size_t i = 0; flow.mark.count > 1 && i < flow.mark.count && i < std::size(flow.mark.diagnoses); ++i)
-    all += fmt::format("{}{}@{}", i == 0 ? "" : ",", diagnosis_text(flow.mark.diagnoses[i]),
-                       unix_time_text(flow.mark.diagnoses[i].time_s));
+  const std::size_t count = std::min<std::size_t>(flow.mark.count, ALIBI_MARK_DIAGNOSES_MAX);
+  for (std::size_t i = 0; count > 1 && i < count; ++i) {
+    const alibi_diagnosis& each = flow.mark.diagnoses[i];
+    all += fmt::format("{}{}@{}", i == 0 ? "" : ",", policy_->names.text(each.category, each.code),
+                       unix_time_text(each.time_s));
+  }
   if (!all.empty()) record.extra.emplace_back("diagnoses", all);
   return record;
 }
@@ -98,8 +97,26 @@ Record SeenFlows::record_of(const alibi_gate_flow_key& key, const alibi_gate_flo
 void SeenFlows::see(const alibi_gate_flow_key& key, const alibi_gate_flow& flow) {
   auto& told = told_[bytes_of(key)];
   if (told >= flow.packets) return;
-  told = flow.packets;
   records_->push_back(record_of(key, flow));
+  find(records_->back(), flow, told);
+  told = flow.packets;
+}
+
+/// For the persons of the rule.
+void SeenFlows::find(const Record& record, const alibi_gate_flow& flow, std::uint64_t told) {
+  const Rule* rule = rule_at(*policy_, flow.rule);
+  if (!rule || rule->tell.empty() || flow.mark.count == 0) return;
+  const alibi_diagnosis& main = deciding(*policy_, flow);
+  findings_->push_back({.host = event::to_text(record.remote->address),
+                        .category = policy_->names.category(main.category),
+                        .what = record.name,
+                        .meaning = policy_->names.meaning(main.category, main.code),
+                        .diagnosed = {static_cast<std::int64_t>(main.time_s) * 1'000'000'000},
+                        .at = record.time,
+                        .action = record.result,
+                        .flows = told == 0 ? 1U : 0U,
+                        .packets = flow.packets - told,
+                        .persons = rule->tell});
 }
 
 }  // namespace alibi::gate

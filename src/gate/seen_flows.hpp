@@ -9,21 +9,19 @@
 
 #include "event/record.hpp"
 #include "gate/policy.hpp"
+#include "notify/grouping.hpp"
 
 namespace alibi::gate {
-
-/// "leak/1"; a category that has no name by number.
-[[nodiscard]] std::string diagnosis_text(const alibi_diagnosis& diagnosis);
 
 [[nodiscard]] event::IpAddress address_of(const std::uint8_t (&octets)[16]);
 
 class SeenFlows {
  public:
-  /// Both must outlive the object; records are put behind the others.
-  SeenFlows(const Policy& policy, std::vector<event::Record>& records)
-      : policy_(&policy), records_(&records) {}
+  /// All must outlive the object; records and findings are put behind the others.
+  SeenFlows(const Policy& policy, std::vector<event::Record>& records,
+            std::vector<notify::Finding>& findings)
+      : policy_(&policy), records_(&records), findings_(&findings) {}
 
-  void use_policy(const Policy& policy) { policy_ = &policy; }
   void set_wall_offset(std::int64_t offset_ns) { wall_offset_ns_ = offset_ns; }
 
   /// Makes a record where there is something new to tell.
@@ -34,11 +32,13 @@ class SeenFlows {
  private:
   using KeyBytes = std::array<std::uint8_t, sizeof(alibi_gate_flow_key)>;
   static KeyBytes bytes_of(const alibi_gate_flow_key& key);
+  void find(const event::Record& record, const alibi_gate_flow& flow, std::uint64_t told);
   [[nodiscard]] event::Record record_of(const alibi_gate_flow_key& key,
                                         const alibi_gate_flow& flow) const;
 
   const Policy* policy_;
   std::vector<event::Record>* records_;
+  std::vector<notify::Finding>* findings_;
   std::map<KeyBytes, std::uint64_t> told_;  ///< packets
   std::int64_t wall_offset_ns_ = 0;
 };

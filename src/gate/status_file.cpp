@@ -42,7 +42,7 @@ ordered_json rules_json(const StatusFacts& facts, const Policy& policy) {
                          {"action", to_text(rule->action)},
                          {"packets", facts.hits[i].packets},
                          {"bytes", facts.hits[i].bytes}};
-    if (rule->category) json["category"] = *rule->category;
+    if (rule->category) json["category"] = policy.names.category(*rule->category);
     if (rule->code) json["code"] = *rule->code;
     if (!rule->mirror.empty()) json["mirror"] = rule->mirror;
     rules.push_back(std::move(json));
@@ -55,7 +55,8 @@ ordered_json hosts_json(const StatusFacts& facts, const Policy& policy) {
   for (const auto& [host, sticky] : facts.hosts) {
     ordered_json diagnoses = ordered_json::array();
     for (std::size_t i = 0; i < sticky.mark.count && i < std::size(sticky.mark.diagnoses); ++i)
-      diagnoses.push_back(diagnosis_text(sticky.mark.diagnoses[i]));
+      diagnoses.push_back(policy.names.text(sticky.mark.diagnoses[i].category,
+                                            sticky.mark.diagnoses[i].code));
     const WallNs until{static_cast<std::int64_t>(sticky.until_boot_ns) + facts.wall_offset_ns};
     hosts.push_back({{"address", event::to_text(address_of(host.address))},
                      {"zone", zone_json(policy, static_cast<std::uint8_t>(host.zone))},
@@ -119,6 +120,12 @@ std::string make_text(const ordered_json& status) {
                        rule["line"].get<int>(), word(rule["from"]), word(rule["to"]),
                        word(rule["category"]), word(rule["code"]), word(rule["action"]),
                        rule["packets"].get<std::uint64_t>());
+  const auto& told = status["told"];
+  out += fmt::format("people: {} messages delivered, {} waiting{}\n",
+                     told["delivered"].get<std::uint64_t>(), told["waiting"].get<std::uint64_t>(),
+                     told["last_error"].get<std::string>().empty()
+                         ? ""
+                         : "; last failure: " + told["last_error"].get<std::string>());
   out += fmt::format("hosts remembered: {}\n", status["hosts"].size());
   for (const auto& host : status["hosts"])
     out += fmt::format("  {} ({}) until {}: {}\n", word(host["address"]), word(host["state"]),
@@ -146,6 +153,13 @@ Status write_status(const fs::path& directory, const StatusFacts& facts, const P
                                {"rules", rules_json(facts, policy)},
                                {"hosts", hosts_json(facts, policy)},
                                {"flows", facts.flows},
+                               {"told",
+                                {{"delivered", facts.told.delivered},
+                                 {"waiting", facts.told.waiting},
+                                 {"failed_attempts", facts.told.failed_attempts},
+                                 {"given_up", facts.told.given_up},
+                                 {"unqueued", facts.told.unqueued},
+                                 {"last_error", facts.told.last_error}}},
                                {"records", facts.log.records},
                                {"refused", facts.log.refused},
                                {"fault", facts.log.fault}};

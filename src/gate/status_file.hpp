@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "gate/kernel_gate.hpp"
+#include "notify/notifier.hpp"
 #include "store/log_writer.hpp"
 
 namespace alibi::gate {
@@ -22,6 +23,7 @@ struct StatusFacts {
   std::vector<alibi_gate_hits> hits;  ///< of each rule, the default last
   std::vector<KernelGate::Host> hosts;
   std::uint64_t flows = 0;
+  notify::Notifier::Counts told;
   store::Totals log;
   std::int64_t wall_offset_ns = 0;
 };

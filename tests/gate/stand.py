@@ -84,7 +84,7 @@ class Gate:
     def __enter__(self):
         with open(self.messages, "ab") as messages:
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.ns.name, ALIBI, "gate", "--dev", self.devices, "--policy",
+                ["nsenter", f"--net=/run/netns/{self.ns.name}", ALIBI, "gate", "--dev", self.devices, "--policy",
                  str(self.policy), "--dir", str(self.log), *self.words],
                 stdin=subprocess.DEVNULL, stdout=messages, stderr=messages)
         self.wait(lambda: self.state().get("pid") == self.process.pid, "the gate is not ready")
@@ -190,6 +190,7 @@ class Marked:
                 "value", *value)
 
     def __exit__(self, *_):
+        (self.cgroup / "cgroup.kill").write_text("1")  # what a failed test left in it
         deadline = time.monotonic() + 10
         while True:
             try:
