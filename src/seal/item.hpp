@@ -50,8 +50,7 @@ class Columns {
 /// The committed line. `salts` are those of this item; `keep[k-1]` false: the
 /// field is taken to be committed already (a hidden column of a bundle).
 [[nodiscard]] std::string commit_line(Sha256& sha, const Columns& columns, std::string_view salts,
-                                      std::string_view line,
-                                      std::span<const bool> keep = {});
+                                      std::string_view line, std::span<const bool> keep = {});
 /// Leaf hash of a committed line, of a pcapng block.
 [[nodiscard]] Hash item_hash(Sha256& sha, Stream stream, std::string_view salt0,
                              std::string_view committed);

@@ -17,7 +17,20 @@ namespace alibi::seal {
 inline constexpr std::size_t kLeafBytesMax = 4096;
 
 enum class LeafType : std::uint8_t {
-  Genesis, Start, Stop, Block, Epoch, Segment, Recovery, Clock, Loss, Fault, Retention, Receipt, Key, Note,
+  Genesis,
+  Start,
+  Stop,
+  Block,
+  Epoch,
+  Segment,
+  Recovery,
+  Clock,
+  Loss,
+  Fault,
+  Retention,
+  Receipt,
+  Key,
+  Note,
 };
 [[nodiscard]] std::string_view name_of(LeafType type);
 [[nodiscard]] std::optional<LeafType> leaf_type_of(std::string_view name);

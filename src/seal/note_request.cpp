@@ -36,7 +36,8 @@ std::string one_line(std::string text) {
 
 /// what, sha256, text: a line each.
 std::string to_text(const NoteRequest& request) {
-  return one_line(request.what) + "\n" + one_line(request.sha256) + "\n" + one_line(request.text) + "\n";
+  return one_line(request.what) + "\n" + one_line(request.sha256) + "\n" + one_line(request.text) +
+         "\n";
 }
 
 Result<NoteRequest> from_text(std::string_view text) {
