@@ -33,9 +33,9 @@ def torn_tail(bench):
     bench.check("cut at every byte of the tail", wrong == [], wrong)
     block = last_blocks(log)[0][-1]
     start = int(bundler.pair(log.leaves[block], "offset"))
-    lengths = range(start, len(sealed), 1 if bench.alibi else 61)
+    lengths = range(start, len(sealed), 9 if bench.alibi else 61)
     wrong = [n for n in lengths if judged(sealed[:n], quick)["verdict"] != "ALTERED"]
-    bench.check("cut at every byte of a sealed block", wrong == [], wrong)
+    bench.check("cut at many bytes of a sealed block", wrong == [], wrong)
     for what, more in (("one byte", tail[:1]), ("half a character", tail[:tail.index(b"\xc3") + 1]), ("NULs", bytes(4096)),
                        ("a whole line", tail), ("a line and NULs", tail + bytes(7))):
         bench.expect(what, edited(log, name, lambda data: data + more), "UNSEALED-TAIL")
