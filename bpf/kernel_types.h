@@ -137,7 +137,11 @@ struct tcp_sock {
 struct socket { short type; struct sock *sk; };
 struct sk_buff {
   struct sock *sk; struct net_device *dev; unsigned int len; u16 transport_header; unsigned char *head; unsigned char *data;
+  u16 network_header; unsigned long _skb_refdst; u8 ip_summed : 2;
 };
+struct dst_ops { unsigned short family; };
+struct dst_entry { struct dst_ops *ops; unsigned long _metrics; };
+struct rtable { struct dst_entry dst; u32 rt_pmtu : 31; };
 
 struct seq_file;
 struct bpf_iter_meta { struct seq_file *seq; };
@@ -145,6 +149,7 @@ struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
 struct bpf_iter__task_file {
   struct bpf_iter_meta *meta; struct task_struct *task; u32 fd; struct file *file;
 };
+struct bpf_iter__tcp { struct bpf_iter_meta *meta; struct sock_common *sk_common; };
 struct bpf_iter__bpf_sk_storage_map {
   struct bpf_iter_meta *meta; struct bpf_map *map; struct sock *sk; void *value;
 };

@@ -6,6 +6,11 @@
 
 #include "wire/alibi_mark.h"
 
+enum alibi_mark_tag_limits {
+  ALIBI_MARK_SOURCE_BYTES = 16,
+  ALIBI_MARK_BEFORE_TAG_BYTES_MAX = 36,
+};
+
 /* What a tag is computed over, as SipHash takes it: zeros behind. */
 struct alibi_mark_tagged {
   __u8 message[ALIBI_MARK_BUFFER_BYTES];
@@ -23,9 +28,7 @@ ALIBI_MARK_INLINE void alibi_mark_store32(__u8 *to, __u32 value) {
 
 ALIBI_MARK_INLINE void alibi_mark_write_diagnoses(__u8 *to, const struct alibi_diagnosis *from,
                                                   __u32 count) {
-  ALIBI_MARK_UNROLL
-  for (__u32 k = 0; k < ALIBI_MARK_DIAGNOSES_MAX; k++) {
-    if (k >= count) break;
+  for (__u32 k = 0; k < ALIBI_MARK_DIAGNOSES_MAX && k < count; k++) {
     alibi_mark_store32(to + k * ALIBI_MARK_DIAGNOSIS_BYTES, from[k].time_s);
     to[k * ALIBI_MARK_DIAGNOSIS_BYTES + 4] = from[k].category;
     to[k * ALIBI_MARK_DIAGNOSIS_BYTES + 5] = from[k].code;
@@ -82,16 +85,15 @@ ALIBI_MARK_INLINE void alibi_mark_write_tag(__u8 *option, __u32 count, __u32 tag
 ALIBI_MARK_INLINE void alibi_mark_tag_input(struct alibi_mark_tagged *to, const __u8 *source,
                                             const __u8 *buffer, __u64 at, __u32 count,
                                             __u32 window) {
-  enum { SOURCE_BYTES = 16, BEFORE_TAG_MAX = 36 };
   __builtin_memset(to, 0, sizeof(*to));
-  __builtin_memcpy(to->message, source, SOURCE_BYTES);
+  __builtin_memcpy(to->message, source, ALIBI_MARK_SOURCE_BYTES);
   const __u32 bytes = ALIBI_MARK_V2_HEAD_BYTES + count * ALIBI_MARK_DIAGNOSIS_BYTES;
-  for (__u32 i = 0; i < BEFORE_TAG_MAX && i < bytes; i++)
-    to->message[SOURCE_BYTES + i] = alibi_mark_byte(buffer, at + i);
+  for (__u32 i = 0; i < ALIBI_MARK_BEFORE_TAG_BYTES_MAX && i < bytes; i++)
+    to->message[ALIBI_MARK_SOURCE_BYTES + i] = alibi_mark_byte(buffer, at + i);
   ALIBI_MARK_UNROLL
   for (__u32 n = 1; n <= ALIBI_MARK_DIAGNOSES_MAX_V2; n++) {
     if (n != count) continue;
-    const __u32 end = 16 + 6 + n * ALIBI_MARK_DIAGNOSIS_BYTES;
+    const __u32 end = 16 + 6 + n * 6; /* source, head, diagnoses */
     alibi_mark_store32(to->message + end, window);
     to->bytes = end + 4;
   }

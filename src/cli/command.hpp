@@ -48,6 +48,7 @@ std::unique_ptr<Command> make_verify();
 std::unique_ptr<Command> make_disclose();
 std::unique_ptr<Command> make_witness();
 std::unique_ptr<Command> make_gate();
+std::unique_ptr<Command> make_mark();
 std::unique_ptr<Command> make_completion();
 std::unique_ptr<Command> make_version();
 

@@ -83,6 +83,14 @@ constexpr Entry kCommands[] = {
      "  alibi disclose --process 4242@81234567 --hide args --packets -o out/bundle\n"
      "  alibi disclose --record 1207 --record 1215 -o out/bundle\n",
      make_disclose},
+    {"mark", "say in every packet of this host what was found on it",
+     "  alibi mark on\n"
+     "  alibi mark add leak 1 --at -10m --ttl 12h\n"
+     "  alibi mark add malware 3\n"
+     "  alibi mark list --json\n"
+     "  alibi mark del leak\n"
+     "  alibi mark off\n",
+     make_mark},
     {"completion", "a completion script for a shell",
      "  . <(alibi completion bash)\n"
      "  alibi completion zsh > \"${fpath[1]}/_alibi\"\n"

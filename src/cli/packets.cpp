@@ -14,6 +14,7 @@
 #include "cli/log_options.hpp"
 #include "cli/output.hpp"
 #include "cli/time_argument.hpp"
+#include "mark/names_file.hpp"
 #include "packet/filter.hpp"
 #include "query/packet_log.hpp"
 #include "query/requests.hpp"
@@ -141,7 +142,9 @@ class Packets : public Command {
     }
     if (is_follow_ && !range_.from) range_.from = wall_now();
     requests_.emplace(is_follow_ ? nullptr : events_.get(), range_);
-    lines_.emplace(style_.style());
+    auto names = mark::read_names();
+    if (!names) return std::unexpected(names.error());
+    lines_.emplace(style_.style(), std::move(*names));
     if (write_.empty()) return {};
     auto file = CaptureFile::create(write_, read_);
     if (!file) return std::unexpected(file.error());

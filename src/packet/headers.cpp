@@ -67,6 +67,7 @@ void tcp(Headers& headers, Layer layer) {
   if (has(layer, 16)) headers.tcp_window = big16(layer, 14);
   const unsigned header_bytes = (byte_at(layer, 12) >> 4) * 4U;
   if (header_bytes < 20) return;
+  if (has(layer, header_bytes)) headers.mark_area = layer.kept.subspan(20, header_bytes - 20);
   layer.drop(header_bytes);
   tell_payload(headers, layer);
 }
@@ -76,6 +77,8 @@ void udp(Headers& headers, Layer layer) {
   headers.is_transport_whole = has(layer, 4);
   // A length of 0 is a jumbogram (RFC 2675 4), one below 8 means nothing.
   const unsigned length = has(layer, 6) ? big16(layer, 4) : 0;
+  if (length >= 8 && layer.wire_bytes > length && has(layer, layer.wire_bytes))
+    headers.mark_area = layer.kept.subspan(length);
   if (length >= 8) layer.limit_to(length);
   layer.drop(8);
   tell_payload(headers, layer);

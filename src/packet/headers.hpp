@@ -53,6 +53,9 @@ struct Headers {
   /// the IP header where the protocol is none of TCP, UDP, SCTP, ICMP).
   std::uint32_t payload_bytes = 0;
   std::span<const std::byte> payload;  ///< what was kept of it
+  /// Where a mark may stand (mark.hpp), if it was kept whole: TCP: the options;
+  /// UDP: what is behind the datagram in the IP packet (RFC 9868).
+  std::span<const std::byte> mark_area;
   /// Ports (TCP: also seq and flags; ICMP: type and code) were in the kept
   /// bytes. False for other protocols and for fragments behind the first.
   bool is_transport_whole = false;

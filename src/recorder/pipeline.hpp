@@ -57,6 +57,10 @@ class Pipeline {
   /// Records of the recorder itself, written before anything else.
   void add_record(event::Record record);
 
+  /// A record that another process of Alibi handed over (store/inbox.hpp). Its
+  /// process is found by `pid` and `start_us` of extra.
+  void add_handed_over(event::Record record);
+
   /// Starts both threads. `begin_snapshot`: walk what exists already.
   void start(bool begin_snapshot);
 

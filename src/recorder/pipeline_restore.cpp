@@ -1,6 +1,8 @@
 // What a pipeline takes over from the recorder before it, and what it hands on
 // to whoever reads a segment alone.
 
+#include <cstdlib>
+
 #include "recorder/pipeline.hpp"
 
 namespace alibi::recorder {
@@ -58,6 +60,26 @@ store::LogWriter::SegmentHead Pipeline::segment_head() {
     head.carried.push_back(std::move(record));
   });
   return head;
+}
+
+void Pipeline::add_handed_over(Record record) {
+  constexpr std::uint64_t kTickUs = 10'000;  // of /proc, where start_us comes from
+  const auto number = [&record](std::string_view key) {
+    return std::strtoull(std::string(record.find_extra(key)).c_str(), nullptr, 10);
+  };
+  const std::lock_guard lock(state_mutex_);
+  if (record.boot.ns == 0) record.boot = boot_now();
+  Process* process =
+      shared_.processes.find_pid(static_cast<std::uint32_t>(number("pid")), record.boot);
+  if (process && process->key.start_us / kTickUs != number("start_us") / kTickUs) process = nullptr;
+  Record made = shared_.make(record.kind, record.boot, process);
+  if (made.exe.empty()) made.exe = std::move(record.exe);
+  made.name = std::move(record.name);
+  made.result = std::move(record.result);
+  made.grade = process ? record.grade : event::Grade::Unknown;
+  made.via = std::move(record.via);
+  made.extra = std::move(record.extra);
+  shared_.emit_in_scope(std::move(made), process);
 }
 
 }  // namespace alibi::recorder

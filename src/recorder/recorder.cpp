@@ -25,6 +25,7 @@
 #include "recorder/snapshot_proc.hpp"
 #include "recorder/status_file.hpp"
 #include "store/directory_lock.hpp"
+#include "store/inbox.hpp"
 
 namespace alibi::recorder {
 namespace {
@@ -35,6 +36,8 @@ using event::Record;
 constexpr std::uint64_t kOpenAfterNs = 1'000'000'000;
 constexpr std::uint64_t kWakeBytes = 256 << 10;
 constexpr std::uint32_t kLeastRingBytes = 4096;
+
+constexpr std::chrono::seconds kLetterKept{10};  // by then it is on the disk
 
 std::string read_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -259,6 +262,7 @@ Status record(const Options& options) {
   ::sd_notify(0, "READY=1\nSTATUS=recording");
   check_sensors(pipeline, facts.sensors);
   (void)write_status(options.directory, facts);
+  store::Inbox inbox(options.directory, recording.boot_id);
   int signal = 0;
   while (signal != SIGTERM && signal != SIGINT) {
     signal = wait_signal(signals.get(), 1000);
@@ -268,6 +272,9 @@ Status record(const Options& options) {
     // The head of a segment repeats all processes: memory needed once in a while.
     if (facts.counts.log.segments != segments) ::malloc_trim(0);
     (void)write_status(options.directory, facts);
+    for (Record& record : inbox.take_new())
+      pipeline.add_handed_over(std::move(record));
+    inbox.forget_taken(kLetterKept);
     // The drain thread must be alive for the watchdog to be fed.
     if (boot_now().ns - facts.counts.drained.ns < 10'000'000'000) ::sd_notify(0, "WATCHDOG=1");
   }
@@ -276,6 +283,7 @@ Status record(const Options& options) {
   // filling the rings for the next recorder. `alibi record --detach` ends that.
   const bool keeps = options.keep_attached && ::getenv("INVOCATION_ID") != nullptr;
   const Status done = recording.stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  if (done) inbox.forget_taken({});
   if (options.keep_attached && !keeps) recording.probes->unpin();
   std::error_code ignored;
   std::filesystem::remove(options.directory / kStatusFile, ignored);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "packet/mark.hpp"
 #include "query/packet_export.hpp"
 #include "report/packet_text.hpp"
 
@@ -85,6 +86,19 @@ Json request_json(const query::Request* request) {
           {"result", text_or_null(request->result)}};
 }
 
+Json mark_json(const std::optional<packet::Mark>& mark) {
+  if (!mark) return nullptr;
+  Json diagnoses = Json::array();
+  for (const auto& diagnosis : mark->diagnoses)
+    diagnoses.push_back({{"category", diagnosis.category},
+                         {"code", diagnosis.code},
+                         {"time_s", diagnosis.time_s}});
+  return {{"malformed", mark->is_malformed},
+          {"version", mark->is_malformed ? Json(nullptr) : Json(mark->version)},
+          {"key", mark->version == 2 ? Json(mark->key) : Json(nullptr)},
+          {"diagnoses", std::move(diagnoses)}};
+}
+
 }  // namespace
 
 std::string to_json(const PacketView& view) {
@@ -105,6 +119,7 @@ std::string to_json(const PacketView& view) {
   json["process"] = process_json(view.logged);
   json["comment"] = text_or_null(packet.comment);
   json["request"] = request_json(view.request);
+  json["mark"] = mark_json(packet::find_mark(view.headers));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "packet/mark.hpp"
 #include "query/packet_export.hpp"
 
 namespace alibi::report {
@@ -173,6 +174,8 @@ std::string PacketLines::next(const PacketView& view) {
       style_.paint(ink_of(headers),
                    headers.is_ip ? ip_text(headers) : other_text(headers, packet.link)));
   line += lengths_text(view.logged, headers);
+  if (const auto mark = packet::find_mark(headers))
+    line += " " + style_.paint(Ink::Bad, "mark=" + to_text(*mark, names_));
   if (const auto grade = query::word_of(packet.comment, "grade");
       !grade.empty() && grade != "proven")
     line += " " + style_.paint(Ink::Warn, printable(fmt::format("[{}]", grade)));

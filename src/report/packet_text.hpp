@@ -5,7 +5,9 @@
 // Pure but for the day that PacketLines remembers. Thread: one per object.
 
 #include <string>
+#include <utility>
 
+#include "event/diagnosis_names.hpp"
 #include "packet/headers.hpp"
 #include "query/packet_log.hpp"
 #include "query/requests.hpp"
@@ -22,11 +24,14 @@ struct PacketView {
 /// One line per packet, under a line for each new day, after a line for each loss.
 class PacketLines {
  public:
-  explicit PacketLines(const Style& style) : style_(style) {}
+  /// `names`: of the diagnoses that packets are marked with.
+  explicit PacketLines(const Style& style, event::DiagnosisNames names = {})
+      : style_(style), names_(std::move(names)) {}
   [[nodiscard]] std::string next(const PacketView& view);
 
  private:
   Style style_;
+  event::DiagnosisNames names_;
   std::string day_;
 };
 
