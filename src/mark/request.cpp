@@ -14,11 +14,9 @@ using Action = Request::Action;
 
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
-  while (!line.empty()) {
-    const std::size_t end = std::min(line.find(' '), line.size());
+  for (std::size_t end = 0; (end = line.find(' ')) != line.npos; line.remove_prefix(end + 1))
     words.push_back(line.substr(0, end));
-    line.remove_prefix(std::min(end + 1, line.size()));
-  }
+  words.push_back(line);  // empty after a blank, which is then not understood
   return words;
 }
 
@@ -97,7 +95,7 @@ std::string to_text(const Request& request) {
 Result<Request> parse_request(std::string_view line) {
   if (line.size() > kMaxRequestBytes) return fail(Errc::Usage, "the request is too long");
   const auto words = words_of(line);
-  if (words.empty()) return fail(Errc::Usage, "the request is empty");
+  if (line.empty()) return fail(Errc::Usage, "the request is empty");
   const std::span rest = std::span(words).subspan(1);
   if (words[0] == "add") return parse_add(rest);
   if (words[0] == "del") return parse_delete(rest);
