@@ -109,6 +109,9 @@ class Init : public Command {
     if (const auto known = seal::read_identity(disk, {directory}); known)
       return fail(Errc::Denied, directory.string() + " has an identity already, " + known->origin +
                                     "; see it with `alibi init --show`");
+    // As `alibi run` does; where this fails, the next line says why.
+    std::error_code ignored;
+    std::filesystem::create_directories(directory.parent_path(), ignored);
     if (auto done = disk.make_directory(directory); !done) return std::unexpected(done.error());
     if (auto done = disk.make_directory(files.events()); !done) return std::unexpected(done.error());
     const auto lock = store::lock_directory(files);
