@@ -43,8 +43,9 @@ std::optional<alibi_tls_library> tls_library_of(std::string_view path) {
   return std::nullopt;
 }
 
-const char* name_of(alibi_tls_library library) {
-  return library == ALIBI_TLS_GNUTLS ? "gnutls" : "openssl";
+const char* name_of(unsigned library) {
+  if (library == ALIBI_TLS_OPENSSL) return "openssl";
+  return library == ALIBI_TLS_GNUTLS ? "gnutls" : "unknown";
 }
 
 std::optional<MappedFile> read_mapping(std::string_view line) {

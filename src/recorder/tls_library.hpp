@@ -16,8 +16,8 @@ namespace alibi::recorder {
 /// ("libssl-1a2b3c4d.so.1.1"), and libgnutls. Nothing for any other file.
 [[nodiscard]] std::optional<alibi_tls_library> tls_library_of(std::string_view path);
 
-/// "openssl", "gnutls".
-[[nodiscard]] const char* name_of(alibi_tls_library library);
+/// "openssl", "gnutls"; "unknown" for what is no alibi_tls_library: the number comes out of a ring.
+[[nodiscard]] const char* name_of(unsigned library);
 
 struct MappedFile {
   std::string_view path;   ///< as the process sees it, without " (deleted)"

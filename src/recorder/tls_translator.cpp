@@ -109,7 +109,7 @@ void TlsTranslator::describe(event::Record& record, const Session& session) cons
   record.process = session.key.process;
   record.grade = Grade::Proven;
   record.via = "uprobe";
-  add(record, "tls", name_of(static_cast<alibi_tls_library>(fixed.library)));
+  add(record, "tls", name_of(fixed.library));
   if (!(fixed.flags & ALIBI_TLS_BEGAN)) add(record, "session", "from_middle");
   if (fixed.tuple.family == 0) return;
   record.flow = flow_id(fixed.cookie, fixed.net_ns);
