@@ -45,9 +45,12 @@ class Live:
     def start(self, *words, before=()):
         """`alibi record` in the background, ready."""
         output = open(os.path.join(self.bench.directory, "record.txt"), "ab")
+        config = os.path.join(self.bench.directory, "record.toml")
+        with open(config, "w") as file:  # or what a killed recorder leaves in the kernel outlives the test
+            file.write("[record]\nkeep_attached = false\n")
         old = self.leaves()
-        process = subprocess.Popen([*before, self.alibi, "record", "--dir", self.directory, *words], stdout=output,
-                                   stderr=output, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen([*before, self.alibi, "record", "--dir", self.directory, "--config", config, *words],
+                                   stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         output.close()
         wait_for(lambda: process.poll() is not None or any(leaf.startswith("block,") for leaf in self.leaves()[len(old):]))
         return process
