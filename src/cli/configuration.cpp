@@ -1,26 +1,23 @@
 #include "cli/configuration.hpp"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <toml++/toml.h>
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <fstream>
-#include <iterator>
 #include <vector>
 
 #include "cli/nearest.hpp"
 #include "cli/packet_options.hpp"
 #include "cli/quantity.hpp"
+#include "cli/settings_file.hpp"
+#include "seal/digest.hpp"
 
 namespace alibi::cli {
 namespace {
 
 using recorder::Options;
 
-constexpr std::size_t kLargestFile = 1U << 20;
 
 /// One key: where it stands, how a value becomes an option, and back.
 struct Key {
@@ -327,19 +324,8 @@ Status apply_table(Options& options, const toml::table& table, const std::string
   return {};
 }
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-  errno = 0;
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return fail_errno(errno != 0 ? errno : EIO, "open " + path.string());
-  std::string text(kLargestFile + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad()) return fail_errno(EIO, "read " + path.string());
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  return text;
-}
-
 Status apply_file(Options& options, const std::filesystem::path& file) {
-  const auto text = read_file(file);
+  const auto text = read_settings(file);
   if (!text) return std::unexpected(text.error());
   return apply_configuration(options, *text, file.string());
 }
@@ -360,7 +346,7 @@ Result<std::vector<std::filesystem::path>> drop_ins(const std::filesystem::path&
 }  // namespace
 
 Status apply_configuration(Options& options, std::string_view text, const std::string& file) {
-  if (text.size() > kLargestFile) return fail(Errc::Usage, file + ": larger than 1 MiB");
+  if (text.size() > kSettingsBytesMax) return fail(Errc::Usage, file + ": larger than 1 MiB");
   try {
     const toml::table table = toml::parse(text, file);
     Options changed = options;
@@ -402,13 +388,7 @@ std::string print_configuration(const Options& options) {
 }
 
 std::string configuration_sha256(const Options& options) {
-  const std::string text = print_configuration(options);
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::string out;
-  for (const unsigned char byte : digest)
-    out += fmt::format("{:02x}", byte);
-  return out;
+  return seal::sha256(print_configuration(options)).to_hex();
 }
 
 }  // namespace alibi::cli

@@ -4,7 +4,6 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <set>
@@ -12,6 +11,8 @@
 
 #include "cli/nearest.hpp"
 #include "cli/quantity.hpp"
+#include "cli/settings_file.hpp"
+#include "mark/names_file.hpp"
 
 namespace alibi::cli {
 namespace {
@@ -20,7 +21,6 @@ using gate::Policy;
 using gate::Rule;
 using gate::Zone;
 
-constexpr std::size_t kLargestFile = 1U << 20;
 constexpr std::uint64_t kLongestStickyMs = 30ULL * 86'400'000;
 
 struct Entry {
@@ -92,17 +92,6 @@ std::optional<gate::Key> parse_key(std::string_view bytes) {
   return key;
 }
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-  errno = 0;
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return fail_errno(errno != 0 ? errno : EIO, "open " + path.string());
-  std::string text(kLargestFile + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad()) return fail_errno(EIO, "read " + path.string());
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  return text;
-}
-
 class PolicyReader {
  public:
   PolicyReader(const std::string& file, event::DiagnosisNames names) : file_(file) {
@@ -169,7 +158,7 @@ Status PolicyReader::read_keys(const toml::table& table) {
     if (!text || !text->starts_with("file:/"))
       return wrong(node, fmt::format("key {} must be \"file:\" and an absolute path", number));
     const std::filesystem::path path = text->substr(5);
-    const auto bytes = read_file(path);
+    const auto bytes = read_settings(path);
     if (!bytes) return during(fmt::format("{}:{}", file_, node.source().begin.line), bytes.error());
     const auto key = parse_key(*bytes);
     if (!key)
@@ -450,7 +439,7 @@ Result<Policy> PolicyReader::read(const toml::table& root) {
 
 Result<Policy> parse_gate_policy(std::string_view text, const std::string& file,
                                  event::DiagnosisNames names) {
-  if (text.size() > kLargestFile) return fail(Errc::Usage, file + ": larger than 1 MiB");
+  if (text.size() > kSettingsBytesMax) return fail(Errc::Usage, file + ": larger than 1 MiB");
   try {
     return PolicyReader(file, std::move(names)).read(toml::parse(text, file));
   } catch (const toml::parse_error& error) {
@@ -460,9 +449,11 @@ Result<Policy> parse_gate_policy(std::string_view text, const std::string& file,
 }
 
 Result<Policy> load_gate_policy(const std::filesystem::path& file) {
-  const auto text = read_file(file);
+  const auto text = read_settings(file);
   if (!text) return std::unexpected(text.error());
-  return parse_gate_policy(*text, file.string(), event::DiagnosisNames());
+  auto names = mark::read_names();
+  if (!names) return std::unexpected(names.error());
+  return parse_gate_policy(*text, file.string(), std::move(*names));
 }
 
 }  // namespace alibi::cli

@@ -1,20 +1,16 @@
 #include "gate/status_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
-#include "base/unique_fd.hpp"
 #include "event/record.hpp"
 #include "gate/gate.hpp"
 #include "gate/seen_flows.hpp"
+#include "store/replace_file.hpp"
 
 namespace alibi::gate {
 namespace {
@@ -164,19 +160,7 @@ Status write_status(const fs::path& directory, const StatusFacts& facts, const P
                                {"refused", facts.log.refused},
                                {"fault", facts.log.fault}};
   const std::string text = status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-  const auto path = directory / kStatusFile;
-  const std::string temporary = path.string() + ".tmp";
-  const UniqueFd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.is_open()) return fail_errno(errno, "write " + temporary);
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    return fail_errno(error, "write " + temporary);
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return fail_errno(errno, "rename " + temporary);
-  return {};
+  return store::replace_file(directory / kStatusFile, text);
 }
 
 Result<std::string> read_status(const fs::path& directory) {

@@ -1,14 +1,16 @@
 #include "recorder/file_digest.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
-#include <vector>
+#include <string>
+#include <string_view>
+
+#include "seal/bytes.hpp"
+#include "store/sha256.hpp"
 
 namespace alibi::recorder {
 namespace {
@@ -27,7 +29,7 @@ bool is_uncached(int fd, off_t offset, std::size_t size) {
          std::ranges::none_of(pages, [](unsigned char page) { return (page & 1U) != 0; });
 }
 
-Result<std::size_t> read_fully(int fd, off_t offset, std::vector<unsigned char>& to) {
+Result<std::size_t> read_fully(int fd, off_t offset, std::string& to) {
   std::size_t filled = 0;
   while (filled < to.size()) {
     const ssize_t size =
@@ -38,16 +40,6 @@ Result<std::size_t> read_fully(int fd, off_t offset, std::vector<unsigned char>&
     filled += static_cast<std::size_t>(size);
   }
   return filled;
-}
-
-std::string to_hex(const unsigned char* bytes, std::size_t size) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (std::size_t i = 0; i < size; ++i) {
-    text += kDigits[bytes[i] >> 4U];
-    text += kDigits[bytes[i] & 0xFU];
-  }
-  return text;
 }
 
 Result<FileIdentity> identity_of_fd(int fd) {
@@ -71,12 +63,8 @@ Result<std::string> sha256_of_file(int fd, const std::function<bool()>& should_s
   if (!before) return std::unexpected(before.error());
   if (before->size_bytes > kMaxDigestBytes)
     return fail(Errc::Unsupported, "an executable above 4 GiB");
-  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(::EVP_MD_CTX_new(),
-                                                                   &::EVP_MD_CTX_free);
-  if (!context || ::EVP_DigestInit_ex(context.get(), ::EVP_sha256(), nullptr) != 1) {
-    return fail(Errc::Internal, "SHA-256 is not available");
-  }
-  std::vector<unsigned char> chunk(kChunkBytes);
+  store::Sha256 sha;
+  std::string chunk(kChunkBytes, '\0');
   for (off_t offset = 0;; offset += static_cast<off_t>(kChunkBytes)) {
     if (should_stop()) return fail(Errc::Denied, "stopped");
     const bool was_uncached = is_uncached(fd, offset, kChunkBytes);
@@ -84,14 +72,8 @@ Result<std::string> sha256_of_file(int fd, const std::function<bool()>& should_s
     if (!size) return std::unexpected(size.error());
     if (was_uncached)
       ::posix_fadvise(fd, offset, static_cast<off_t>(kChunkBytes), POSIX_FADV_DONTNEED);
-    if (::EVP_DigestUpdate(context.get(), chunk.data(), *size) != 1)
-      return fail(Errc::Internal, "SHA-256 failed");
+    sha.add(std::string_view(chunk).substr(0, *size));
     if (*size < kChunkBytes) break;
-  }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned digest_size = 0;
-  if (::EVP_DigestFinal_ex(context.get(), digest.data(), &digest_size) != 1) {
-    return fail(Errc::Internal, "SHA-256 failed");
   }
   const auto after = identity_of_fd(fd);
   if (!after) return std::unexpected(after.error());
@@ -99,7 +81,7 @@ Result<std::string> sha256_of_file(int fd, const std::function<bool()>& should_s
   const bool is_same =
       after->size_bytes == before->size_bytes && after->mtime_ns == before->mtime_ns;
   if (!is_same) return fail(Errc::Corrupt, "the executable changed while it was read");
-  return to_hex(digest.data(), digest_size);
+  return seal::to_hex(sha.finish());
 }
 
 }  // namespace alibi::recorder

@@ -1,14 +1,9 @@
 #include "recorder/status_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "base/unique_fd.hpp"
+#include "store/replace_file.hpp"
 
 namespace alibi::recorder {
 
@@ -86,20 +81,7 @@ Status write_status(const std::filesystem::path& directory, const StatusFacts& f
   if (facts.counts.log.refused) status["lost"]["by_reason"]["disk"] = facts.counts.log.refused;
   const std::string text =
       status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-
-  const auto path = directory / kStatusFile;
-  const std::string temporary = path.string() + ".tmp";
-  const UniqueFd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.is_open()) return fail_errno(errno, "write " + temporary);
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    return fail_errno(error, "write " + temporary);
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return fail_errno(errno, "rename " + temporary);
-  return {};
+  return store::replace_file(directory / kStatusFile, text);
 }
 
 }  // namespace alibi::recorder

@@ -280,13 +280,7 @@ def cut_with_witness_copy(bench):
 
 @case("18_two_recorders_forced")
 def two_recorders_forced(bench):
-    log = bench.open()
-    other = log.copy()
-    other.random.counter += 1000
-    for each, words in ((log, "ls /"), (other, "id")):
-        each.sleep(1)
-        each.record(args=words)
-        each.seal()
+    log, other = bench.two_histories()
     note = other.cosign(other.witnesses["a1"], other.witnesses["b1"])
     bench.expect("the note of the other one", log, "FORK", len(log.leaves) - 1, more=["--note", bench.file("other", note)])
 

@@ -54,13 +54,7 @@ class Witness:
 
 @case("19_fork_at_a_witness")
 def fork_at_a_witness(bench):
-    log = bench.open()
-    other = log.copy()
-    other.random.counter += 1000
-    for each, words in ((log, "ls /"), (other, "id")):
-        each.sleep(1)
-        each.record(args=words)
-        each.seal()
+    log, other = bench.two_histories()
     size = len(log.leaves)
     with Witness(bench, bench.directory + "/w", log) as witness:
         status, body = witness.add(log, 0, size - 1)

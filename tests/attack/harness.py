@@ -66,6 +66,17 @@ class Bench:
     def open(self):
         return self.kept.open.copy()
 
+    def two_histories(self):
+        """Two logs with the same keys and the same beginning, which then part."""
+        log = self.open()
+        other = log.copy()
+        other.random.counter += 1000
+        for each, words in ((log, "ls /"), (other, "id")):
+            each.sleep(1)
+            each.record(args=words)
+            each.seal()
+        return log, other
+
     def file(self, name, data):
         path = os.path.join(self.directory, name)
         with open(path, "wb") as file:
