@@ -27,6 +27,11 @@ struct Batch {
   std::vector<ConversationEnd> ends;
   std::vector<event::ProcessKey> forgotten;
   bool ends_predecessor = false;  ///< all that the programs of an earlier build told is in here
+
+  [[nodiscard]] bool has_content() const {
+    return !records.empty() || !packets.packets.empty() || !packets.names.empty() ||
+           !packets.device_names.empty() || !ends.empty() || !forgotten.empty();
+  }
 };
 
 class BatchQueue {

@@ -260,8 +260,7 @@ void Pipeline::drain_once() {
       }
     }
     Batch batch = make_batch();
-    if (!batch.records.empty() || !batch.ends.empty() || !batch.forgotten.empty() ||
-        process_ring_->pending_bytes() || network_ring_->pending_bytes() ||
+    if (batch.has_content() || process_ring_->pending_bytes() || network_ring_->pending_bytes() ||
         (packet_feed_ && packet_feed_->has_unreleased()))
       queue_.push(std::move(batch));
   }

@@ -81,8 +81,11 @@ void fail_calls(HookedDisk& disk, std::uint64_t& calls, std::uint64_t from, std:
   };
 }
 
-TEST_F(FaultTest, AnyFailingCallLosesNothingInSilence) {
+class AnyFailingCall : public FaultTest, public testing::WithParamInterface<std::uint64_t> {};
+
+TEST_P(AnyFailingCall, LosesNothingInSilence) {
   may_have_torn_ends_ = true;  // where cutting back a refused line failed as well
+  limits_.segment_seconds = GetParam();
   for (const int with : {EIO, ENOSPC}) {
     for (const std::uint64_t count : {1U, 3U, 40U}) {
       std::uint64_t calls = 0;
@@ -104,6 +107,9 @@ TEST_F(FaultTest, AnyFailingCallLosesNothingInSilence) {
     }
   }
 }
+
+// By size segments end in the middle of an append, by age in a tick.
+INSTANTIATE_TEST_SUITE_P(SegmentSeconds, AnyFailingCall, testing::Values(3600, 7));
 
 TEST_F(FaultTest, ADiskThatStaysFullIsReportedOnceThereIsRoom) {
   HookedDisk disk;

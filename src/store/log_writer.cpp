@@ -162,10 +162,10 @@ Status FileLogWriter::begin_segment(BootNs now) {
   const std::uint64_t first_seq = numbering_.last_seq() + 1;
   auto head = make_head_ ? make_head_() : SegmentHead{};
   const BootNs begins = head.at.value_or(now);
-  std::string text =
+  const std::string head_text =
       make_head_text(std::move(head), boot_id_, begins, own_.wall(begins), numbering_);
-  text += renumber(rescued_, numbering_);
-  auto file = SegmentFile::create(disk_, layout_, first_seq, text, sealing_);
+  const std::string lines = renumber(rescued_, numbering_);
+  auto file = SegmentFile::create(disk_, layout_, first_seq, head_text, lines, sealing_);
   if (!file) {
     numbering_.set_last_seq(before);
     return std::unexpected(file.error());
@@ -174,7 +174,7 @@ Status FileLogWriter::begin_segment(BootNs now) {
   written_ += numbering_.last_seq() + 1 - first_seq;
   has_records_after_head_ = !rescued_.empty();
   rescued_.clear();
-  synced_seq_ = numbering_.last_seq();
+  if (file_->has_durable_name()) synced_seq_ = numbering_.last_seq();
   note_segment_start(own_.wall(now), now);
   packer_->nudge();
   return {};

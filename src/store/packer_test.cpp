@@ -40,7 +40,7 @@ class PackerTest : public LogTest {
       const auto start = make_record(Kind::Segment, 1, i * per_segment);
       auto file = SegmentFile::create(real_disk(), layout(), first_seq,
                                       make_head_text({}, kBoot, start.boot, start.time, numbering),
-                                      nullptr);
+                                      {}, nullptr);
       ASSERT_TRUE(file);
       if (i == count) break;
       auto records =

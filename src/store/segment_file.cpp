@@ -21,7 +21,8 @@ constexpr std::uint64_t kUrgentSyncNs = 250'000'000;
 }  // namespace
 
 Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::uint64_t first_seq,
-                                        std::string_view head, Sealing* sealing) {
+                                        std::string_view head, std::string_view lines,
+                                        Sealing* sealing) {
   const auto path = layout.csv(first_seq);
   const Disk::Path temporary = path.string() + ".tmp";
   const auto make = [&]() -> Result<SegmentFile> {
@@ -30,22 +31,27 @@ Result<SegmentFile> SegmentFile::create(Disk& disk, const Layout& layout, std::u
     auto blocks = disk.open(layout.blocks(first_seq), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     if (!blocks) return std::unexpected(blocks.error());
     SegmentFile file(disk, std::move(*fd), std::move(*blocks), first_seq);
-    if (auto done = write_all(disk, file.fd_.get(), head); !done)
+    const std::string text = std::string(head) + std::string(lines);
+    if (auto done = write_all(disk, file.fd_.get(), text); !done)
       return std::unexpected(done.error());
     if (sealing) {
       file.sealing_ = sealing;
       file.account_.emplace(SealStream::Events, first_seq, 0);
     }
-    file.bytes_ = head.size();
-    file.count_lines(head, {});
+    file.bytes_ = text.size();
+    file.count_lines(text, {});
     file.cut_block();
     if (auto done = disk.sync_data(file.fd_.get()); !done) return std::unexpected(done.error());
     // Under its name only with a whole head: whoever lists the directory may
     // take the segment before it for finished.
     if (auto done = disk.rename(temporary, path); !done) return std::unexpected(done.error());
     if (auto done = disk.sync_directory(layout.events()); !done) {
-      (void)disk.remove(path);
-      return std::unexpected(done.error());
+      if (disk.remove(path)) return std::unexpected(done.error());
+      // A reader would take a head that stays behind for a segment of its own.
+      file.unsynced_directory_ = layout.events();
+      file.unsynced_ = lines;
+      file.unsynced_since_ = boot_now();
+      return file;
     }
     file.note_synced();
     return file;
@@ -112,12 +118,21 @@ Status SegmentFile::append(std::string_view lines, const Limits& limits, BootNs 
 
 Status SegmentFile::sync() {
   cut_block();
-  if (auto synced = disk_->sync_data(fd_.get()); !synced) {
+  auto synced = sync_name();
+  if (synced) synced = disk_->sync_data(fd_.get());
+  if (!synced) {
     is_sound_ = false;
     return synced;
   }
   note_synced();
   return {};
+}
+
+Status SegmentFile::sync_name() {
+  if (unsynced_directory_.empty()) return {};
+  auto done = disk_->sync_directory(unsynced_directory_);
+  if (done) unsynced_directory_.clear();
+  return done;
 }
 
 void SegmentFile::seal_from_here(Sealing& sealing) {

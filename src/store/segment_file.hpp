@@ -24,10 +24,13 @@ namespace alibi::store {
 class SegmentFile {
  public:
   /// Creates the file with `head` (header line, `segment` record, carried
-  /// records), durable including its name. On errors nothing remains.
+  /// records) and `lines` of an abandoned segment, durable including its name.
+  /// On errors nothing remains; where the name can be neither synced nor
+  /// removed again the file is used, and its lines are unsynced.
   /// `sealing`, which may be null, hears of each block that is durable.
   static Result<SegmentFile> create(Disk& disk, const Layout& layout, std::uint64_t first_seq,
-                                    std::string_view head, Sealing* sealing);
+                                    std::string_view head, std::string_view lines,
+                                    Sealing* sealing);
   /// Continues a file of `bytes` bytes, all whole lines and durable, of which
   /// the first `blocked_bytes` already belong to recorded blocks.
   static Result<SegmentFile> resume(Disk& disk, const Layout& layout, std::uint64_t first_seq,
@@ -47,6 +50,7 @@ class SegmentFile {
   void seal_from_here(Sealing& sealing);
 
   [[nodiscard]] bool is_sync_due(BootNs now, const Limits& limits) const;
+  [[nodiscard]] bool has_durable_name() const { return unsynced_directory_.empty(); }
   [[nodiscard]] bool is_sound() const { return is_sound_; }
   [[nodiscard]] std::uint64_t first_seq() const { return first_seq_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
@@ -58,6 +62,7 @@ class SegmentFile {
       : disk_(&disk), fd_(std::move(fd)), blocks_(std::move(blocks)), first_seq_(first_seq) {}
   void count_lines(std::string_view lines, const Limits& limits);
   void cut_block();
+  Status sync_name();
   void note_synced();
 
   Disk* disk_;
@@ -66,6 +71,7 @@ class SegmentFile {
   std::uint64_t first_seq_;
   std::uint64_t bytes_ = 0;
   bool is_sound_ = true;
+  Disk::Path unsynced_directory_;  ///< empty: the name of the file is durable
   std::string unsynced_;
   BootNs unsynced_since_;
   std::uint64_t block_bytes_ = 0;  ///< of the block being filled
