@@ -23,7 +23,7 @@ class Content:
         gone = any(leaf.type == "retention" and leaf["stream"] == self.stream
                    and leaf["first"] <= self.segment <= leaf["last"]
                    for leaf in self.log.leaves[self.blocks[-1].index:])
-        if not names and any((self.segment, leaf["block"]) in live for leaf in self.blocks):
+        if not names and not gone and any((self.segment, leaf["block"]) in live for leaf in self.blocks):
             self.check_live(live)
         elif not names and not gone:
             self.log.fail("MISSING", "no file of segment %d of %s" % (self.segment, self.stream), first)
@@ -128,6 +128,10 @@ class Content:
                 self.log.fail("ALTERED", place + " ends without the seed of the segment", leaf, file=place)
                 return
             seed = packed[-32:]
+            if self.closed and (hashlib.sha256(packed[:-48]).hexdigest() != self.closed.pairs["packed_sha256"]
+                                or str(len(packed) - 48) != str(self.closed.pairs["packed_bytes"])):
+                self.log.fail("ALTERED", place + " does not hold the packed form that was sealed",
+                              self.closed.index, file=place)
             file = os.fdopen(os.memfd_create("packed"), "w+b")
             file.write(packed)
             file.seek(0)

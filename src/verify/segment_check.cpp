@@ -93,13 +93,14 @@ class Checker {
                         .unsealed_bytes = segment_.blocks.front().offset};
     for (const auto& block : segment_.blocks)
       result.items += block.first == 0 ? 0 : block.last - block.first + 1;
-    if (!evidence_.content(segment_.stream)) return result;
-    if (auto read = read_seed(result); !read) return std::unexpected(read.error());
-    // In this order: a recorder removes a form when the next one is complete.
-    for (const Form form : {Form::Plain, Form::Packed, Form::Encrypted}) {
-      auto check = check_form(form);
-      if (!check) return std::unexpected(check.error());
-      if (*check) result.forms.push_back(std::move(**check));
+    if (evidence_.content(segment_.stream)) {
+      if (auto read = read_seed(result); !read) return std::unexpected(read.error());
+      // In this order: a recorder removes a form when the next one is complete.
+      for (const Form form : {Form::Plain, Form::Packed, Form::Encrypted}) {
+        auto check = check_form(form);
+        if (!check) return std::unexpected(check.error());
+        if (*check) result.forms.push_back(std::move(**check));
+      }
     }
     if (result.forms.empty() && has_live_files()) {
       auto live = check_live();
@@ -156,7 +157,8 @@ class Checker {
   /// Twice through the file: the seed stands at its end.
   Status check_encrypted(ByteSource& encrypted, const std::string& name, FormCheck& check) {
     if (inputs_.identity.empty()) return {};
-    if (auto done = find_seed(encrypted, check); !done) return done;
+    const auto whole = find_seed(encrypted, check);
+    if (!whole) return std::unexpected(whole.error());
     if (!check.refused.empty() || check.lacks_seed) return {};
     auto again = directory().file(name);
     if (!again) return std::unexpected(again.error());
@@ -169,34 +171,40 @@ class Checker {
     const auto hash = packed.finish(kFileBytesMax);
     if (!hash && hash.error().code != Errc::Corrupt) return std::unexpected(hash.error());
     // The file that was judged is the one that was hashed, or nothing is said.
-    if (!hash || *hash != check.packed_hash) check.refused = "it changes while it is read";
+    if (!hash || *hash != *whole) check.refused = "it changes while it is read";
     return {};
   }
 
-  Status find_seed(ByteSource& encrypted, FormCheck& check) {
+  /// The hash of all that is within the file; that of the packed form, without the seed, is
+  /// the form's. Nothing where age refuses it.
+  Result<std::optional<seal::Hash>> find_seed(ByteSource& encrypted, FormCheck& check) {
     auto decrypted = age_source(encrypted, inputs_.identity);
     if (!decrypted) return std::unexpected(decrypted.error());
     HashedSource packed(**decrypted);
     std::string window(kWindowBytes, '\0');
     std::string end;
+    seal::Sha256 without_seed;
+    without_seed.begin();
     for (;;) {
       const auto got = packed.read(window);
       if (!got && got.error().code != Errc::Corrupt) return std::unexpected(got.error());
       if (!got) check.refused = got.error().message;
       if (!got || *got == 0) break;
       end.append(window, 0, *got);
-      if (end.size() > kSeedFrameBytes) end.erase(0, end.size() - kSeedFrameBytes);
+      const std::size_t before = end.size() - std::min(end.size(), kSeedFrameBytes);
+      without_seed.add(std::string_view(end).substr(0, before));
+      end.erase(0, before);
     }
-    if (!check.refused.empty()) return {};
+    if (!check.refused.empty()) return std::nullopt;
     const auto hash = packed.finish(0);
     if (!hash) return std::unexpected(hash.error());
-    check.packed_hash = *hash;
-    check.packed_bytes = packed.bytes();
     check.lacks_seed = end.size() != kSeedFrameBytes || !end.starts_with(kSeedFrameHead);
-    if (check.lacks_seed) return {};
+    if (check.lacks_seed) return *hash;
+    check.packed_hash = without_seed.finish();
+    check.packed_bytes = packed.bytes() - kSeedFrameBytes;
     seed_.emplace();
     std::ranges::copy(end.substr(kSeedFrameHead.size()), reinterpret_cast<char*>(seed_->data()));
-    return {};
+    return *hash;
   }
 
   [[nodiscard]] bool has_live_files() const {

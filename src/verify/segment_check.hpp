@@ -41,7 +41,7 @@ struct FormCheck {
   std::string file;
   std::uint64_t file_bytes = 0;
   seal::Hash file_hash;
-  std::optional<seal::Hash> packed_hash;  ///< of what was within an age file
+  std::optional<seal::Hash> packed_hash;  ///< of the packed form within an age file, without the seed
   std::uint64_t packed_bytes = 0;
   std::optional<seal::Hash> plain_hash;  ///< empty: not read to its end
   std::uint64_t plain_bytes = 0;
