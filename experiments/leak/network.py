@@ -1,13 +1,9 @@
 """The network of the experiment: hosts behind routers behind one core, each a network
-namespace. Names begin with `alx`; everything made here is removed again."""
+namespace. Names begin with `alx`; who makes one says how long they live (enclosure.py)."""
 
 import subprocess
 
 PREFIX = "alx"
-
-
-def run(*words, check=True):
-    return subprocess.run(list(map(str, words)), check=check, capture_output=True, text=True)
 
 
 class Network:
@@ -75,13 +71,10 @@ class Network:
         for space, lines in second.items():
             self.batch(["-n", space], lines)
         for g in range(1, self.routers + 1):
-            run("ip", "netns", "exec", self.router_space(g), "sysctl", "-qw", "net.ipv4.ip_forward=1")
+            subprocess.run(["ip", "netns", "exec", self.router_space(g), "sysctl", "-qw", "net.ipv4.ip_forward=1"],
+                           check=True)
 
     @staticmethod
     def batch(options, lines):
         subprocess.run(["ip", *options, "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True,
                        capture_output=True)
-
-    def remove(self):
-        for space in self.spaces():
-            run("ip", "netns", "del", space, check=False)

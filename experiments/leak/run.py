@@ -5,7 +5,7 @@ Hosts, each a network namespace, share files with a real BitTorrent client behin
 one router has `alibi gate`. A program copies private files into the shared folder of one host
 behind it. A watcher sees that no program of the user's choice did that, and has the
 host mark its packets. Others look for the file. Prints who got it, and draws what
-happened. Needs root; makes and removes its own namespaces, sends nothing outside them.
+happened. Needs root; everything is in namespaces of its own and ends with them.
 """
 
 import argparse
@@ -17,10 +17,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
+import enclosure
 import figure
 import network
 import torrent
@@ -43,7 +43,7 @@ name = "outside"
 from = "inside"
 to = "outside"
 category = "leak"
-action = "drop"
+action = "{action}"
 """
 
 
@@ -53,14 +53,16 @@ def settings():
     parser.add_argument("--seconds", type=int, help="default: 600 with 240 hosts, 90 with fewer")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/leak"), help="directory of the results")
     parser.add_argument("--alibi", required=True, type=pathlib.Path, help="the program")
+    parser.add_argument("--action", default="drop", help="what the gate does: drop (default), or allow to compare")
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the gate held")
+    parser.add_argument("--enclosed", type=pathlib.Path, nargs=2, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     routers = 10 if chosen.nodes >= 100 else 3
     if chosen.nodes % routers or chosen.nodes < 9:
         parser.error(f"{chosen.nodes} hosts do not divide among {routers} routers, three or more each")
     chosen.seconds = chosen.seconds or (600 if chosen.nodes >= 100 else 90)
     chosen.routers, chosen.alibi = routers, chosen.alibi.resolve()
-    for program in (chosen.alibi, "aria2c", "nsenter"):
+    for program in (chosen.alibi, "aria2c", "nsenter", "unshare", "setpriv", "cc"):
         if not shutil.which(str(program)):
             parser.error(f"{program} is not there; ./dev setup --all installs what the experiment needs")
     return chosen
@@ -72,11 +74,10 @@ class Experiment:
         self.net = network.Network(chosen.routers, chosen.nodes // chosen.routers)
         self.gate_group = 2
         self.leaker = self.net.size + 1  # the first host behind the gate: 25 of 240
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="alibi-leak-"))
-        self.processes = []
         self.events = []
         self.began = 0.0
-        self.cgroup = cgroup_root() / "alibi-leak"
+        self.cgroup, self.work = chosen.enclosed
+        self.found = ""
         self.pins = pathlib.Path("/sys/fs/bpf/alibi-leak")
         self.random = random.Random(2012)
         self.content = {}  # of each shared file, by name
@@ -88,15 +89,13 @@ class Experiment:
         if cgroup:
             words = ["sh", "-c", 'echo $$ > "$0"; exec "$@"', str(cgroup / "cgroup.procs"), *words]
         environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=environment,
-                                   **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more})
-        self.processes.append(process)
-        return process
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, env=environment,
+                                **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more})
 
     def alibi(self, *words):
         return subprocess.run(["nsenter", f"--net=/run/netns/{self.net.host_space(self.leaker)}",
-                               str(self.chosen.alibi), "mark", *words, "--pins", str(self.pins)],
-                              check=True, capture_output=True, text=True)
+                               str(self.chosen.alibi), "mark", *words, "--pins", str(self.pins),
+                               "--dir", str(self.work / "no-log")], check=True, capture_output=True, text=True)
 
     def share(self, host, name, passes_on=True):
         """The file-sharing client of a host, for one file in its folder. Who only takes ends
@@ -130,10 +129,8 @@ class Experiment:
     # ---------------------------------------------------------------- phases
 
     def prepare(self):
-        self.net.remove()
-        self.net.make()
-        self.cgroup.mkdir(exist_ok=True)
         (self.work / "private").mkdir()
+        self.net.make()
         for name, size, where in (("public.bin", PUBLIC_BYTES, self.work),
                                   ("private.bin", PRIVATE_BYTES, self.work / "private")):
             self.content[name] = os.urandom(size)
@@ -142,7 +139,8 @@ class Experiment:
         for host in self.net.hosts:
             self.folder(host).mkdir()
         subprocess.run(["cc", "-O1", "-o", str(self.work / "leak"), str(HERE / "leak.c")], check=True)
-        (self.work / "gate.toml").write_text(POLICY.format(group=self.gate_group))
+        (self.work / "gate.toml").write_text(POLICY.format(group=self.gate_group,
+                                                                  action=self.chosen.action))
         self.alibi("on", "--cgroup", str(self.cgroup), "--dev", "eth0")
         self.gate_says = open(self.work / "gate.err", "w+")
         self.gate = self.start(self.net.router_space(self.gate_group), self.chosen.alibi, "gate", "--dev", "br0",
@@ -166,10 +164,10 @@ class Experiment:
 
         def listen():
             for line in watcher.stdout:
-                self.alibi("add", "leak", "1")
-                self.note(self.leaker, "marked")
-                self.found = line.strip()
-                return
+                if not self.found:
+                    self.found = line.strip()
+                    self.alibi("add", "leak", "1")
+                    self.note(self.leaker, "marked")
 
         threading.Thread(target=listen, daemon=True).start()
 
@@ -202,8 +200,9 @@ class Experiment:
             if not is_leaked and now >= leak_at:
                 is_leaked = True
                 self.note(self.leaker, "leaked")
-                self.start(self.net.host_space(self.leaker), self.work / "leak", self.work / "private",
-                           self.folder(self.leaker), cgroup=self.cgroup).wait()
+                self.leak = self.start(self.net.host_space(self.leaker), self.work / "leak", self.work / "private",
+                                       self.folder(self.leaker), cgroup=self.cgroup)
+                self.leak.wait()
                 self.share(self.leaker, "private.bin")  # the client shares whatever lies in its folder
             for host in [h for h, at in wants.items() if now >= at]:
                 del wants[host]
@@ -259,49 +258,24 @@ class Experiment:
                 ("hosts with the file that everybody may have", f"{len(self.has_public)} of {self.chosen.nodes}", "-")]
         for row in rows:
             print(f"{row[0]:45} {row[1]:>20} {row[2]:>16}")
-        print(f"found out by: {getattr(self, 'found', 'nobody')}")
+        found = self.found.split(" ")
+        is_right = found[:2] == [str(self.leak.pid), str(self.work / "leak")]
+        print(f"found out by: {self.found or 'nobody'}; the program that leaked was {self.leak.pid} {self.work}/leak")
         print(f"written: {out}/events.csv, {out}/leak.svg, {out}/leak.png")
-        return past == 0 and inside == len(self.inside) and len(self.cut) > 0
-
-    def clean(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if self.pins.exists():
-            subprocess.run(["nsenter", f"--net=/run/netns/{self.net.host_space(self.leaker)}", str(self.chosen.alibi),
-                            "mark", "off", "--pins", str(self.pins)], capture_output=True, check=False)
-            shutil.rmtree(self.pins, ignore_errors=True)
-        self.net.remove()
-        if self.cgroup.exists():
-            self.cgroup.rmdir()
-        shutil.rmtree(self.work, ignore_errors=True)
-
-
-def cgroup_root():
-    for line in open("/proc/mounts"):
-        _, where, kind, *_ = line.split()
-        if kind == "cgroup2":
-            return pathlib.Path(where)
-    sys.exit("leak: no cgroup2 hierarchy is mounted")
+        return past == 0 and inside == len(self.inside) and len(self.cut) > 0 and is_right
 
 
 def main():
     chosen = settings()
+    if not chosen.enclosed:
+        return enclosure.run([sys.executable, "-B", *sys.argv, "--enclosed"])
+    enclosure.mount(chosen.enclosed[1])
     experiment = Experiment(chosen)
-    try:
-        print(f"{chosen.nodes} hosts, {chosen.routers} routers, {chosen.seconds} s ...", flush=True)
-        experiment.prepare()
-        experiment.run()
-        experiment.read_gate()
-        held = experiment.write()
-    finally:
-        experiment.clean()
+    print(f"{chosen.nodes} hosts, {chosen.routers} routers, {chosen.seconds} s ...", flush=True)
+    experiment.prepare()
+    experiment.run()
+    experiment.read_gate()
+    held = experiment.write()
     return 1 if chosen.check and not held else 0
 
 
