@@ -76,7 +76,8 @@ class Generator {
     day_ = day_of(first);
     first_seq_ = numbering_.last_seq() + 1;
     const auto head = store::make_head_text({}, "bench", first.boot, first.time, numbering_);
-    file_ = store::SegmentFile::create(store::real_disk(), layout_, first_seq_, head).value();
+    file_ = store::SegmentFile::create(store::real_disk(), layout_, first_seq_, head, {}, nullptr)
+                .value();
   }
 
   void flush() {
@@ -90,7 +91,7 @@ class Generator {
     ALIBI_CHECK(file_->sync());
     file_.reset();
     ALIBI_CHECK(store::pack_segment(store::real_disk(), layout_, first_seq_,
-                                    numbering_.last_seq() + 1, limits_, {}));
+                                    numbering_.last_seq() + 1, limits_, false, {}));
   }
 
   store::Layout layout_;

@@ -257,4 +257,19 @@ class Dumpcap(Capturer):
     command = ["dumpcap", "-q"]
 
 
-ALL = [Nothing, Alibi, AlibiEvents, Auditd, Bpftrace, Tcpdump, Dumpcap]
+class RingReader(Capturer):
+    """The least that a reader of an AF_PACKET ring can do: headers into a file, nothing looked at."""
+
+    name = "tpacket"
+
+    def __init__(self, settings, directory):
+        super().__init__(settings, directory)
+        self.program = pathlib.Path(settings.programs) / "tpacket_reader"
+
+    def start(self):
+        with open(self.messages, "wb") as messages:
+            self.process = subprocess.Popen([self.program, self.file], stdout=messages, stderr=messages)
+        wait_for(lambda: self.file.exists() and self.file.stat().st_size > 0, self.name)
+
+
+ALL = [Nothing, Alibi, AlibiEvents, Auditd, Bpftrace, Tcpdump, Dumpcap, RingReader]

@@ -69,7 +69,8 @@ event::ProcessKey write_segments(const std::filesystem::path& log, int segments,
     const auto first_seq = numbering.last_seq() + 1;
     const auto head =
         store::make_head_text({}, "boot", records[0].boot, records[0].time, numbering);
-    auto file = store::SegmentFile::create(store::real_disk(), layout, first_seq, head);
+    auto file =
+        store::SegmentFile::create(store::real_disk(), layout, first_seq, head, {}, nullptr);
     ALIBI_CHECK(file);
     numbering.assign(records);
     std::string text;
@@ -94,7 +95,8 @@ void pack(benchmark::State& state) {
     csv_bytes = static_cast<double>(std::filesystem::file_size(layout.csv(1)));
     const auto segments = store::list_segments(store::real_disk(), layout).value();
     state.ResumeTiming();
-    ALIBI_CHECK(store::pack_segment(store::real_disk(), layout, 1, segments[1].first_seq, {}, {}));
+    ALIBI_CHECK(
+        store::pack_segment(store::real_disk(), layout, 1, segments[1].first_seq, {}, false, {}));
     state.PauseTiming();
     packed_bytes = static_cast<double>(std::filesystem::file_size(layout.packed(1)));
     index_bytes = static_cast<double>(std::filesystem::file_size(layout.index(1)));
@@ -116,7 +118,7 @@ void question(benchmark::State& state) {
     const auto segments = store::list_segments(store::real_disk(), layout).value();
     for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
       ALIBI_CHECK(store::pack_segment(store::real_disk(), layout, segments[i].first_seq,
-                                      segments[i + 1].first_seq, {}, {}));
+                                      segments[i + 1].first_seq, {}, false, {}));
     }
     std::filesystem::remove(layout.csv(segments.back().first_seq));
     return last;

@@ -72,10 +72,45 @@ static __always_inline u32 heads_of_datagram(struct __sk_buff *skb, struct packe
   return (first & LONG_HEADER_FIXED) == LONG_HEADER_FIXED ? v->payload : 0;
 }
 
+enum { TCP_FIN_SYN_RST = 7 };
+
+/* Nearly all packets, and no helper: TCP or UDP over IP without options, in
+ * reach. False only means that a closer look is due. */
+static __always_inline bool look_directly(struct __sk_buff *skb, struct packet_view *v) {
+  enum { IPV4_BYTES = 20, IPV6_BYTES = 40, TCP_FLAGS_END = 14 };
+  u8 *h = (u8 *)(long)skb->data;
+  u8 *end = (u8 *)(long)skb->data_end;
+  u8 *transport = h + IPV4_BYTES;
+  u32 headers = IPV4_BYTES;
+  if (transport + TCP_FLAGS_END > end) return false;
+  if (h[0] == 0x45) {
+    if ((h[6] & 0x3f) || h[7]) return false; /* a fragment */
+    v->protocol = h[9];
+  } else {
+    transport = h + IPV6_BYTES;
+    headers = IPV6_BYTES;
+    if ((h[0] >> 4) != 6 || transport + TCP_FLAGS_END > end) return false;
+    v->protocol = h[6];
+  }
+  if (v->protocol == IPPROTO_TCP) {
+    headers += (transport[12] >> 4) * 4;
+    v->matters = transport[13] & TCP_FIN_SYN_RST;
+  } else if (v->protocol == IPPROTO_UDP) {
+    headers += 8;
+  } else {
+    return false;
+  }
+  if (headers > skb->len) return false;
+  v->headers = headers;
+  v->payload = skb->len - headers;
+  v->take = headers;
+  return true;
+}
+
 /* Headers without IPv6 extensions; others are taken whole up to
  * HEADERS_BYTES_MAX and read by the recorder. */
 static __always_inline void look(struct __sk_buff *skb, struct packet_view *v) {
-  enum { TCP_FIN_SYN_RST = 7 };
+  if (look_directly(skb, v)) return;
   u8 ip[10];
   v->take = skb->len < HEADERS_BYTES_MAX ? skb->len : HEADERS_BYTES_MAX;
   v->matters = true;
@@ -160,7 +195,7 @@ static __always_inline void send_on(struct __sk_buff *skb, struct socket_state *
     return;
   }
   __builtin_memset(r, 0, sizeof(*r));
-  r->cookie = bpf_get_socket_cookie(skb);
+  r->cookie = remembered_cookie(s, skb);
   r->ifindex = skb->ifindex;
   r->wire_bytes = skb->len;
   r->gso_segs = skb->gso_segs;
@@ -204,7 +239,9 @@ static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
   u64 wake = ((unread ^ (unread + n + sizeof(struct alibi_packet))) & eighth) ? BPF_RB_FORCE_WAKEUP
                                                                                : BPF_RB_NO_WAKEUP;
   /* Sizes known to the verifier from the reservation to its end. */
-  if (n <= 64)
+  if (n <= 32)
+    send_on(skb, s, &v, is_out, wake, 32);
+  else if (n <= 64)
     send_on(skb, s, &v, is_out, wake, 64);
   else if (n <= 128)
     send_on(skb, s, &v, is_out, wake, 128);

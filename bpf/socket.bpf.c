@@ -503,56 +503,51 @@ static __always_inline void converse(struct socket_state *s, struct packet *p, b
   }
 }
 
+/* Ports and lengths behind the IP header. False: of no interest, or cut short. */
+static __always_inline bool parse(struct __sk_buff *skb, bool is_out, struct packet *p) {
+  if (parse_udp_directly(skb, is_out, p)) return true;
+  if (!parse_ip(skb, is_out, p)) return false;
+  if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) return true;
+  struct ports ports;
+  if (bpf_skb_load_bytes(skb, p->header_bytes, &ports, sizeof(ports))) return false;
+  p->local_port = bpf_ntohs(is_out ? ports.source : ports.destination);
+  p->key.remote_port = bpf_ntohs(is_out ? ports.destination : ports.source);
+  u32 header_bytes = 8;
+  if (p->protocol == IPPROTO_TCP) {
+    if (p->key.remote_port != DNS_PORT) return false;
+    u8 offset;
+    if (bpf_skb_load_bytes(skb, p->header_bytes + 12, &offset, 1)) return false;
+    header_bytes = (offset >> 4) * 4;
+  }
+  p->header_bytes += header_bytes;
+  p->payload_bytes = p->payload_bytes > header_bytes ? p->payload_bytes - header_bytes : 0;
+  return true;
+}
+
 static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
   if (is_other_tcp(skb, is_out)) return 1;
-  u8 first[10];
-  if (bpf_skb_load_bytes(skb, 0, first, sizeof(first))) return 1;
-  bool is_v4 = (first[0] >> 4) == 4;
-  u8 protocol = is_v4 ? first[9] : first[6];
-  struct ports ports = {};
-  u32 header = is_v4 ? (first[0] & 15) * 4 : 40;
-  if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) {
-    if (bpf_skb_load_bytes(skb, header, &ports, sizeof(ports))) return 1;
-    ports.source = bpf_ntohs(ports.source);
-    ports.destination = bpf_ntohs(ports.destination);
-  }
-  u16 remote_port = is_out ? ports.destination : ports.source;
+  struct bpf_sock *sk = skb->sk;
 #ifdef ALIBI_LEGACY
   u64 cookie = bpf_get_socket_cookie(skb); /* also of accepted sockets: see cookie_of */
 #endif
-  if (protocol == IPPROTO_TCP && remote_port != DNS_PORT) return 1;
-
-  struct bpf_sock *sk = skb->sk;
   if (!sk) return 1;
   sk = bpf_sk_fullsock(sk);
   if (!sk) return 1;
   struct packet p;
   __builtin_memset(&p, 0, sizeof(p));
-  if (!parse_ip(skb, is_out, &p)) return 1;
-#ifndef ALIBI_LEGACY
-  u64 cookie = bpf_get_socket_cookie(skb);
-#endif
+  if (!parse(skb, is_out, &p)) return 1;
+#ifdef ALIBI_LEGACY
   struct socket_state *s = find_datagram_state(sk, cookie);
+#else
+  struct socket_state *s = find_state(sk);
+  u64 cookie = remembered_cookie(s, skb);
+#endif
   p.count = skb->gso_segs > 1 ? skb->gso_segs : 1;
-  p.local_port = is_out ? ports.source : ports.destination;
-  p.key.remote_port = remote_port;
   p.key.local_port = p.local_port;
   p.key.cookie = cookie;
-  if (protocol == IPPROTO_TCP) {
-    u8 offset;
-    if (bpf_skb_load_bytes(skb, p.header_bytes + 12, &offset, 1)) return 1;
-    u32 tcp_header = (offset >> 4) * 4;
-    p.header_bytes += tcp_header;
-    p.payload_bytes = p.payload_bytes > tcp_header ? p.payload_bytes - tcp_header : 0;
+  if (p.protocol == IPPROTO_TCP || (p.protocol == IPPROTO_UDP && is_dns_port(p.key.remote_port)))
     emit_dns(skb, s, &p, cookie, is_out);
-    return 1;
-  }
-  if (protocol == IPPROTO_UDP) {
-    p.header_bytes += 8;
-    p.payload_bytes = p.payload_bytes > 8 ? p.payload_bytes - 8 : 0;
-    if (is_dns_port(remote_port)) emit_dns(skb, s, &p, cookie, is_out);
-  }
-  converse(s, &p, is_out);
+  if (p.protocol != IPPROTO_TCP) converse(s, &p, is_out);
   return 1;
 }
 

@@ -29,6 +29,7 @@ struct socket_state {
   u32 heads_in;
   u32 told_ifindex; /* device whose name was sent on last */
   u32 packets;      /* seen of this socket */
+  u64 cookie;       /* of this socket; 0: not asked for yet */
   struct alibi_socket_user users[ALIBI_USERS_MAX];
   u64 holders[ALIBI_HOLDERS_MAX]; /* start time ^ tgid of processes reported as holders */
 };
@@ -99,6 +100,14 @@ struct {
 
 #endif
 
+/* An entry copied from a listener has the listener's cookie until it is begun
+ * anew. */
+static __always_inline u64 remembered_cookie(struct socket_state *s, struct __sk_buff *skb) {
+  if (!s || s->role == ALIBI_ROLE_LISTENER) return bpf_get_socket_cookie(skb);
+  if (!s->cookie) s->cookie = bpf_get_socket_cookie(skb);
+  return s->cookie;
+}
+
 static __always_inline void count_refused_state(void) {
   struct alibi_counters *c = counters();
   if (c) __sync_fetch_and_add(&c->states_refused, 1);
@@ -119,6 +128,7 @@ static __always_inline void forget_users(struct socket_state *s) {
   s->heads_out = s->heads_in = 0;
   s->told_ifindex = 0;
   s->packets = 0;
+  s->cookie = 0;
 }
 
 /* The slot of process `k`, taken for it if it has none yet; *is_new tells.

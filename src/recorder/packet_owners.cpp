@@ -57,6 +57,7 @@ Attribution PacketOwners::judge(const alibi_packet& packet, bool is_tcp, alibi_p
   if (owner_by == ALIBI_OWNER_USER && process) return {process->key, Grade::Proven, "io"};
   if (owner_by == ALIBI_OWNER_SEVERAL && process)
     return {process->key, Grade::Ambiguous, "io_by_several"};
+  if (owner_by == ALIBI_OWNER_SENDER && process) return {process->key, Grade::Proven, "send"};
   SocketFacts facts;
   facts.can_see_users = shared_.can_see_users;
   if (packet.role == ALIBI_ROLE_CLIENT) facts.role = SocketFacts::Role::Client;
@@ -64,9 +65,9 @@ Attribution PacketOwners::judge(const alibi_packet& packet, bool is_tcp, alibi_p
     facts.role = SocketFacts::Role::Server;
   if (!is_tcp) facts.role = SocketFacts::Role::Datagram;
   if (process && owner_by == ALIBI_OWNER_CREATOR) facts.creator = process->key;
-  if (process && (owner_by == ALIBI_OWNER_SENDER || owner_by == ALIBI_OWNER_CONNECTOR)) {
+  if (process && owner_by == ALIBI_OWNER_CONNECTOR) {
     facts.users.push_back({process->key, "sent", 0, 0});
-    facts.is_sender_presumed = owner_by == ALIBI_OWNER_CONNECTOR;
+    facts.is_sender_presumed = true;
   }
   if (const auto* socket = shared_.sockets.find(packet.cookie)) {
     facts.other_users = socket->users;
