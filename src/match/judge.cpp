@@ -79,7 +79,9 @@ void Judge::estimate_offsets() {
     const auto same = candidates_.same_ends(flow);
     add_coincidences(flow, same, by_clock);
     add_coincidences(flow, candidates_.same_sequence(flow), by_clock);
-    if (same.empty()) add_coincidences(flow, candidates_.kept_port(flow), by_clock);
+    if (!same.empty()) continue;
+    add_coincidences(flow, candidates_.kept_port(flow), by_clock);
+    add_coincidences(flow, candidates_.same_payload(flow), by_clock);
   }
   for (std::size_t i = 0; i < facts_.clocks.size(); ++i)
     offsets_.push_back(estimate_offset(std::move(by_clock[i]), facts_.clocks[i].precision_ns));

@@ -56,11 +56,11 @@ def serve(channel):
 class Capture:
     """tcpdump at one device of the router."""
 
-    def __init__(self, router, device, file):
+    def __init__(self, router, device, file, expression="tcp"):
         self.file = file
         self.errors, write_end = os.pipe2(os.O_CLOEXEC)
         self.process = start(["tcpdump", "-i", device, "-n", "-U", "-B", "4096", "-Z", "root", "--immediate-mode",
-                              "-w", str(file), "tcp"], netns=router, stderr=write_end)
+                              "-w", str(file), expression], netns=router, stderr=write_end)
         os.close(write_end)
         seen = b""
         while b"listening on" not in seen:
