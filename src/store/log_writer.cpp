@@ -109,6 +109,7 @@ Status FileLogWriter::start() {
   if (!recovery) return std::unexpected(recovery.error());
   recovery_ = std::move(*recovery);
   numbering_.set_last_seq(recovery_.found.last_seq);
+  synced_seq_ = recovery_.found.last_seq;
   if (!recovery_.note.empty()) own_.add(event::Kind::Recovery, "", recovery_.note);
   // Without room for a reserve the log is still written; append tells when it no longer can.
   (void)reserve_.fill();
@@ -157,8 +158,9 @@ void FileLogWriter::note_segment_start(WallNs time, BootNs boot) {
 
 Status FileLogWriter::begin_segment(BootNs now) {
   const std::uint64_t before = numbering_.last_seq();
-  // What was rescued gets new numbers, and so begins after the durable ones.
-  if (!rescued_.empty()) numbering_.set_last_seq(synced_seq_);
+  // What was rescued gets new numbers, and so begins after the durable ones; a
+  // head whose name never became durable is written over.
+  numbering_.set_last_seq(synced_seq_);
   const std::uint64_t first_seq = numbering_.last_seq() + 1;
   auto head = make_head_ ? make_head_() : SegmentHead{};
   const BootNs begins = head.at.value_or(now);
