@@ -140,7 +140,7 @@ class Capture:
     def __init__(self, ns, device, directory, filter_text="ip or ip6"):
         self.file = directory.path / f"{device}-{time.monotonic_ns()}.pcap"
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", ns.name, "tcpdump", "-i", device, "-p", "-U", "-B", "8192", "--immediate-mode",
+            ["ip", "netns", "exec", ns.name, "tcpdump", "-i", device, "-p", "-U", "-B", "65536", "--immediate-mode",
              "-s", "0", "-w", str(self.file), filter_text], stderr=subprocess.PIPE)
         seen = b""
         while b"listening on" not in seen:

@@ -196,4 +196,5 @@ def test(directory):
     one_setting(directory, False, ("strip", "blank"))
 
 
-stand.main(test)
+if __name__ == "__main__":
+    stand.main(test)
