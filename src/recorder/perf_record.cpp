@@ -90,8 +90,19 @@ Record decode_task(const Body& body, bool is_new) {
       .pid = pid, .parent_pid = body.u32(4), .parent_tid = body.u32(12), .boot = boot};
 }
 
-Record decode_bpf(const Body& body, const Trailer& trailer) {
-  if (!body.has(16)) return Malformed{};
+Trailer trailer_at(std::span<const std::byte> bytes) {
+  const Body end(bytes);
+  return {end.u32(0), end.u32(4), BootNs{end.u64(8)}, end.u32(16)};
+}
+
+// The kernel counts the trailer into the size once for each listener it has told
+// already (perf_event_bpf_output in kernel/events/core.c, 5.0 to 6.18 at least): where
+// others listen too, bytes of no meaning follow, and the trailer is not at the end.
+Record decode_bpf(std::span<const std::byte> bytes) {
+  constexpr std::size_t kFixedBytes = 16;
+  if (bytes.size() < kFixedBytes + kTrailerBytes) return Malformed{};
+  const Body body(bytes);
+  const Trailer trailer = trailer_at(bytes.subspan(kFixedBytes));
   const std::uint32_t type = body.u32(0) & 0xFFFFU;
   if (type != PERF_BPF_EVENT_PROG_LOAD && type != PERF_BPF_EVENT_PROG_UNLOAD) return Ignored{};
   BpfProgram program{.id = body.u32(4),
@@ -120,8 +131,7 @@ Record decode_perf_record(std::span<const std::byte> bytes) {
   if (bytes.size() < sizeof header + kTrailerBytes) return Malformed{};
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.size != bytes.size()) return Malformed{};
-  const Body end(bytes.last(kTrailerBytes));
-  const Trailer trailer{end.u32(0), end.u32(4), BootNs{end.u64(8)}, end.u32(16)};
+  const Trailer trailer = trailer_at(bytes.last(kTrailerBytes));
   const Body body(bytes.subspan(sizeof header, bytes.size() - sizeof header - kTrailerBytes));
   switch (header.type) {
     case PERF_RECORD_MMAP2:
@@ -132,7 +142,7 @@ Record decode_perf_record(std::span<const std::byte> bytes) {
       if (!body.has(9)) return Malformed{};
       if ((header.misc & PERF_RECORD_MISC_COMM_EXEC) == 0) return Ignored{};
       return Exec{body.u32(0), body.u32(4), trailer.boot, body.text(8)};
-    case PERF_RECORD_BPF_EVENT: return decode_bpf(body, trailer);
+    case PERF_RECORD_BPF_EVENT: return decode_bpf(bytes.subspan(sizeof header));
     case PERF_RECORD_NAMESPACES: return decode_namespaces(body, trailer);
     case PERF_RECORD_CGROUP:
       if (!body.has(9)) return Malformed{};

@@ -4,6 +4,7 @@
 #include <linux/perf_event.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <string>
@@ -153,6 +154,24 @@ TEST(PerfRecord, BpfProgramNamespacesAndCgroup) {
   EXPECT_EQ(namespaces.inodes[static_cast<std::size_t>(NamespaceType::Cgroup)], 4026531806U);
   const auto cgroup = RecordBuilder(PERF_RECORD_CGROUP, 0).u64(900).text("/system.slice").build();
   EXPECT_EQ(std::get<NewCgroup>(decode_perf_record(cgroup)).path, "/system.slice");
+}
+
+// As the second of two listeners gets it from the kernel.
+TEST(PerfRecord, WhatFollowsTheTrailerOfABpfEventMeansNothing) {
+  const auto alone = RecordBuilder(PERF_RECORD_BPF_EVENT, 0)
+                         .u16(PERF_BPF_EVENT_PROG_LOAD)
+                         .u16(0)
+                         .u32(55)
+                         .u64(0x0807060504030201)
+                         .build();
+  std::vector<std::byte> bytes(alone.size() + 24, std::byte{0x74});
+  std::ranges::copy(alone, bytes.begin());
+  const auto size = static_cast<std::uint16_t>(bytes.size());
+  std::memcpy(bytes.data() + offsetof(perf_event_header, size), &size, sizeof size);
+  const auto program = std::get<BpfProgram>(decode_perf_record(bytes));
+  EXPECT_EQ(program.id, 55U);
+  EXPECT_EQ(program.tid, 71U);
+  EXPECT_EQ(program.boot.ns, 123456789U);
 }
 
 TEST(PerfRecord, ClaimsBeyondTheRecordAreRefused) {

@@ -1,4 +1,4 @@
-"""A BPF program is loaded and unloaded: by whom."""
+"""A BPF program is loaded and unloaded: by whom. Two recorders hear of it, each as if it were alone."""
 
 import ctypes
 import pathlib
@@ -8,6 +8,7 @@ import time
 
 import harness
 from harness import Recorder, act, check, equal, that
+from recorder import Directory
 
 BPF_PROG_LOAD = 5
 SOCKET_FILTER = 1
@@ -30,19 +31,21 @@ def load(channel):
 
 
 def test(directory):
-    recorder = Recorder(directory)
-    with recorder:
+    second = Directory()
+    recorders = Recorder(directory), Recorder(second)
+    with recorders[0], recorders[1]:
         loader = act(load)
         truth = loader.hear()
         time.sleep(0.3)
         loader.tell()
         loader.finish()
         time.sleep(0.5)
-    log = recorder.log()
-    found = [r for r in log.find(kind="bpf_program") if r.extra.get("id") == truth["id"]]
-    equal([r.result for r in found], ["loaded", "unloaded"], "records of the program")
-    check(found[0], **log.by(loader), kind="bpf_program", result="loaded", extra=truth)
-    that(found[1].extra["tag"] == truth["tag"], str(found[1]))
+    for log in (recorder.log() for recorder in recorders):
+        found = [r for r in log.find(kind="bpf_program") if r.extra.get("id") == truth["id"]]
+        equal([r.result for r in found], ["loaded", "unloaded"], "records of the program")
+        check(found[0], **log.by(loader), kind="bpf_program", result="loaded", extra=truth)
+        that(found[1].extra["tag"] == truth["tag"], str(found[1]))
+    second.remove()
 
 
 harness.main(test)
