@@ -60,6 +60,12 @@ RecordBuilder map2(std::uint16_t misc, std::uint32_t prot, const std::string& pa
   return builder;
 }
 
+std::vector<std::byte> bpf_event() {
+  RecordBuilder builder(PERF_RECORD_BPF_EVENT, 0);
+  builder.u16(PERF_BPF_EVENT_PROG_LOAD).u16(0).u32(55).u64(0x0807060504030201);
+  return builder.build();
+}
+
 TEST(PerfRecord, MappingWithInode) {
   const auto bytes = map2(0, PROT_READ | PROT_EXEC, "/usr/lib/libc.so.6").build();
   const Record record = decode_perf_record(bytes);
@@ -133,13 +139,7 @@ TEST(PerfRecord, ExitCommAndLoss) {
 }
 
 TEST(PerfRecord, BpfProgramNamespacesAndCgroup) {
-  const auto bpf = RecordBuilder(PERF_RECORD_BPF_EVENT, 0)
-                       .u16(PERF_BPF_EVENT_PROG_LOAD)
-                       .u16(0)
-                       .u32(55)
-                       .u64(0x0807060504030201)
-                       .build();
-  const auto program = std::get<BpfProgram>(decode_perf_record(bpf));
+  const auto program = std::get<BpfProgram>(decode_perf_record(bpf_event()));
   EXPECT_EQ(program.id, 55U);
   EXPECT_TRUE(program.is_load);
   EXPECT_EQ(program.tag[0], 1);
@@ -158,12 +158,7 @@ TEST(PerfRecord, BpfProgramNamespacesAndCgroup) {
 
 // As the second of two listeners gets it from the kernel.
 TEST(PerfRecord, WhatFollowsTheTrailerOfABpfEventMeansNothing) {
-  const auto alone = RecordBuilder(PERF_RECORD_BPF_EVENT, 0)
-                         .u16(PERF_BPF_EVENT_PROG_LOAD)
-                         .u16(0)
-                         .u32(55)
-                         .u64(0x0807060504030201)
-                         .build();
+  const auto alone = bpf_event();
   std::vector<std::byte> bytes(alone.size() + 24, std::byte{0x74});
   std::ranges::copy(alone, bytes.begin());
   const auto size = static_cast<std::uint16_t>(bytes.size());
