@@ -16,6 +16,7 @@ struct guarded {
   u32 ip_bytes; /* of the IP packet */
   u32 l4_bytes; /* of it, behind all IP headers */
   u32 gso_bytes;
+  u32 packets; /* that the device makes of it */
   u8 is_v6;
   u8 protocol;
   u8 is_forwarded; /* from inside: a container, a virtual machine */
@@ -118,10 +119,13 @@ static __always_inline bool look_at_ipv6(struct __sk_buff *skb, struct guarded *
 static __always_inline bool look_at_packet(struct __sk_buff *skb, struct guarded *packet) {
   u32 gso = skb->gso_size;
   barrier_var(gso);
+  u32 packets = skb->gso_segs;
+  barrier_var(packets);
   u32 protocol = skb->protocol;
   barrier_var(protocol);
   __builtin_memset(packet, 0, sizeof(*packet));
   packet->gso_bytes = gso;
+  packet->packets = packets ? packets : 1; /* not known of what a packet socket made */
   if (!is_of_this_host(skb, packet)) return false;
   struct sk_buff *kernel = kernel_skb(skb);
   u64 head = (u64)BPF_CORE_READ(kernel, head);

@@ -170,9 +170,9 @@ static __always_inline void count_unmarked(const struct alibi_mark_state *state,
                                            struct guarded *packet, struct guard_scratch *s,
                                            u32 used) {
   if (!make_plan(state, s, used, ALIBI_MARK_OPTIONS_BYTES_MAX, &s->plan))
-    MARK_COUNT(no_room);
+    MARK_COUNT_MANY(no_room, packet->packets);
   else if (packet->gso_bytes)
-    MARK_COUNT(segmented_later);
+    MARK_COUNT_MANY(segmented_later, packet->packets);
   else
     MARK_COUNT(over_mtu);
 }

@@ -64,7 +64,7 @@ __noinline int mark_guard_datagram(struct __sk_buff *skb) {
   find_live(state, &s->live);
   if (!s->live.count) return 0;
   if (packet->gso_bytes) {
-    MARK_COUNT(segmented_later);
+    MARK_COUNT_MANY(segmented_later, packet->packets);
     return 0;
   }
   if ((u32)(h[4] << 8 | h[5]) != packet->l4_bytes ||

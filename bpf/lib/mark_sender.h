@@ -39,12 +39,13 @@ struct {
  * that a helper gets: one comparison of n - 1, which is large if n is 0. */
 #define BOUNDED(n, max) ({ u64 n_ = (n); n_--; barrier_var(n_); n_ < (max) ? n_ + 1 : 0; })
 
-#define MARK_COUNT(what)                                                                   \
+#define MARK_COUNT_MANY(what, n)                                                           \
   do {                                                                                     \
     u32 zero_ = 0;                                                                         \
     struct alibi_mark_counters *counters_ = bpf_map_lookup_elem(&al_mk_counters, &zero_); \
-    if (counters_) counters_->what++;                                                      \
+    if (counters_) counters_->what += (n);                                                 \
   } while (0)
+#define MARK_COUNT(what) MARK_COUNT_MANY(what, 1)
 
 /* Null: marking is off. */
 static __always_inline struct alibi_mark_state *mark_state(void) {
