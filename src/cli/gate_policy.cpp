@@ -13,6 +13,7 @@
 #include "cli/quantity.hpp"
 #include "cli/settings_file.hpp"
 #include "mark/names_file.hpp"
+#include "mark/network_key.hpp"
 
 namespace alibi::cli {
 namespace {
@@ -70,26 +71,6 @@ std::optional<std::uint8_t> number_of(const toml::node& node) {
   const auto value = node.value_exact<std::int64_t>();
   if (!value || *value < 0 || *value > 255) return std::nullopt;
   return static_cast<std::uint8_t>(*value);
-}
-
-/// 16 bytes, or 32 hexadecimal digits and perhaps a line end.
-std::optional<gate::Key> parse_key(std::string_view bytes) {
-  gate::Key key{};
-  if (bytes.size() == key.size()) {
-    std::ranges::transform(bytes, key.begin(), [](char c) { return static_cast<std::uint8_t>(c); });
-    return key;
-  }
-  while (bytes.ends_with('\n') || bytes.ends_with('\r'))
-    bytes.remove_suffix(1);
-  if (bytes.size() != 2 * key.size()) return std::nullopt;
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    const std::string digits(bytes.substr(2 * i, 2));
-    if (!std::isxdigit(static_cast<unsigned char>(digits[0])) ||
-        !std::isxdigit(static_cast<unsigned char>(digits[1])))
-      return std::nullopt;
-    key[i] = static_cast<std::uint8_t>(std::stoul(digits, nullptr, 16));
-  }
-  return key;
 }
 
 class PolicyReader {
@@ -157,13 +138,8 @@ Status PolicyReader::read_keys(const toml::table& table) {
     const auto text = text_of(node);
     if (!text || !text->starts_with("file:/"))
       return wrong(node, fmt::format("key {} must be \"file:\" and an absolute path", number));
-    const std::filesystem::path path = text->substr(5);
-    const auto bytes = read_settings(path);
-    if (!bytes) return during(fmt::format("{}:{}", file_, node.source().begin.line), bytes.error());
-    const auto key = parse_key(*bytes);
-    if (!key)
-      return wrong(node, fmt::format("{} holds no key: 16 bytes or 32 hexadecimal digits",
-                                     path.string()));
+    const auto key = mark::read_network_key(text->substr(5));
+    if (!key) return during(fmt::format("{}:{}", file_, node.source().begin.line), key.error());
     policy_.keys[static_cast<std::uint8_t>(std::stoi(number))] = *key;
   }
   return {};

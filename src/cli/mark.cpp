@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 
 #include "cli/command.hpp"
 #include "cli/interrupt.hpp"
@@ -13,6 +12,7 @@
 #include "cli/quantity.hpp"
 #include "cli/time_argument.hpp"
 #include "mark/names_file.hpp"
+#include "mark/network_key.hpp"
 #include "mark/sender.hpp"
 #include "mark/service.hpp"
 
@@ -24,29 +24,6 @@ using Action = Request::Action;
 
 constexpr const char* kUsage =
     "give on, off, add CATEGORY CODE, del CATEGORY [CODE], del all, list or serve";
-
-Result<std::array<std::uint8_t, ALIBI_MARK_KEY_BYTES>> read_key(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::string bytes(65, '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(in.gcount()));
-  std::array<std::uint8_t, ALIBI_MARK_KEY_BYTES> key{};
-  if (bytes.size() == 33 && bytes.back() == '\n') bytes.pop_back();
-  if (bytes.size() == key.size()) {
-    std::copy(bytes.begin(), bytes.end(), key.begin());
-    return key;
-  }
-  const bool is_hex = bytes.size() == 32 && bytes.find_first_not_of("0123456789abcdefABCDEF") ==
-                                                std::string::npos;
-  if (!is_hex)
-    return fail(Errc::Usage,
-                fmt::format("{} is no key: 16 bytes, or 32 hexadecimal digits, as 'openssl rand "
-                            "-hex 16' makes them",
-                            file));
-  for (std::size_t k = 0; k < key.size(); ++k)
-    key[k] = static_cast<std::uint8_t>(std::stoul(bytes.substr(2 * k, 2), nullptr, 16));
-  return key;
-}
 
 std::string diagnosis_text(const mark::ListedDiagnosis& diagnosis,
                            const event::DiagnosisNames& names, report::Zone zone) {
@@ -180,7 +157,7 @@ class Mark : public Command {
     const auto number = parse_size(key_.substr(0, colon));
     if (colon == std::string::npos || !number || *number >= ALIBI_MARK_KEYS_MAX)
       return fail(Errc::Usage, "--key is NUMBER:FILE, the number from 0 to 15");
-    const auto key = read_key(key_.substr(colon + 1));
+    const auto key = mark::read_network_key(key_.substr(colon + 1));
     if (!key) return std::unexpected(key.error());
     format.key_number = static_cast<std::uint32_t>(*number);
     format.key = *key;
