@@ -135,12 +135,12 @@ class Gate:
 
 
 class Capture:
-    """Every packet on a device, by tcpdump."""
+    """Every packet on a device, by tcpdump, which ends with this process."""
 
     def __init__(self, ns, device, directory, filter_text="ip or ip6"):
         self.file = directory.path / f"{device}-{time.monotonic_ns()}.pcap"
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", ns.name, "tcpdump", "-i", device, "-p", "-U", "-B", "65536", "--immediate-mode",
+            ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", ns.name, "tcpdump", "-Z", "root", "-i", device, "-p", "-U", "-B", "65536", "--immediate-mode",
              "-s", "0", "-w", str(self.file), filter_text], stderr=subprocess.PIPE)
         seen = b""
         while b"listening on" not in seen:
