@@ -100,8 +100,8 @@ class Box:
     def on(self, *words):
         return self.mark("on", "--dev", "l0", "--cgroup", self.cgroup, *words)
 
-    def capture(self, name, ns=None, device="r0"):
-        return Capture(self, self.directory / name, ns or self.right, device)
+    def capture(self, name, ns=None, device="r0", what="tcp or udp"):
+        return Capture(self, self.directory / name, ns or self.right, device, what)
 
     def remove(self):
         if os.getpid() != self.owner:
@@ -132,10 +132,10 @@ class Box:
 
 
 class Capture:
-    def __init__(self, box, path, ns, device):
+    def __init__(self, box, path, ns, device, what):
         self.path = path
         self.process = subprocess.Popen(box.argv(ns, "tcpdump", "-i", device, "-U", "-p", "-s", "0", "-B", "16384",
-                                                 "--immediate-mode", "-Z", "root", "-w", path, "tcp or udp"),
+                                                 "--immediate-mode", "-Z", "root", "-w", path, what),
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         box.processes.append(self.process)
         while "listening on" not in (line := self.process.stderr.readline()):
