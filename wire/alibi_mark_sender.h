@@ -8,7 +8,7 @@
 #include "wire/alibi_mark.h"
 
 enum alibi_mark_sender_limits {
-  ALIBI_MARK_SENDER_WIRE_VERSION = 1, /* changed with any layout: pinned maps of another one are refused */
+  ALIBI_MARK_SENDER_WIRE_VERSION = 2, /* changed with any layout: pinned maps of another one are refused */
 };
 
 struct alibi_mark_entry {
@@ -45,6 +45,7 @@ struct alibi_mark_counters {
   __u64 sack_trimmed;    /* of these: SACK blocks gave way */
   __u64 datagrams;       /* UDP, marked */
   __u64 tags_renewed;    /* version 2, after address translation on this host */
+  __u64 foreign_marks;   /* segments whose mark was not what this host says: taken off */
   __u64 socket_no_room;  /* left to the guard */
   /* Left the host without a mark: */
   __u64 no_room;         /* the header was full */
@@ -57,6 +58,6 @@ struct alibi_mark_counters {
   __u64 existing_marked; /* sockets older than marking that were switched on */
   __u64 existing_failed;
 };
-ALIBI_WIRE_TYPE(struct alibi_mark_counters, 15 * 8);
+ALIBI_WIRE_TYPE(struct alibi_mark_counters, 16 * 8);
 
 #endif

@@ -32,6 +32,12 @@ struct segment_plan {
   u32 is_first_block_kept;
 };
 
+struct foreign_walk {
+  u32 left; /* bytes of the option it is in */
+  u32 is_foreign;
+  u32 end; /* of the last option that stays */
+};
+
 /* Besides being too large for the stack: what is read back from a map is unknown
  * to the verifier, which then does not follow every combination on its own. For
  * the same reason the steps are functions of their own (__noinline, not static:
@@ -46,6 +52,7 @@ struct guard_scratch {
   struct alibi_mark sack;
   struct live_diagnoses live;
   struct segment_plan plan;
+  struct foreign_walk walk;
   u8 payload[GUARD_PAYLOAD_BYTES_MAX];
 };
 

@@ -12,15 +12,20 @@
 
 enum { TCP_HEADER_BYTES = 20, TCP_SACK_KIND = 5, TCP_SACK_FIRST_BLOCK_BYTES = 10 };
 
-/* The option of `kind` among the first `bytes` of s->before; how it went stands
- * in s->mark, for SACK in s->sack. */
-__noinline int mark_find_option(u32 kind, u32 bytes) {
+/* The mark among the first `bytes` of s->before, to s->mark. */
+__noinline int mark_parse_options(u32 bytes) {
   struct guard_scratch *s = guard_scratch();
   if (!s) return 0;
-  struct alibi_mark *found = kind == TCP_SACK_KIND ? &s->sack : &s->mark;
+  alibi_mark_parse_tcp(s->before, bytes, &s->mark);
+  return 0;
+}
+
+__noinline int mark_find_sack(u32 bytes) {
+  struct guard_scratch *s = guard_scratch();
+  if (!s) return 0;
   if (bytes > ALIBI_MARK_OPTIONS_BYTES_MAX) bytes = ALIBI_MARK_OPTIONS_BYTES_MAX;
-  alibi_mark_clear(found);
-  alibi_mark_find(s->before, 0, bytes, kind, found);
+  alibi_mark_clear(&s->sack);
+  alibi_mark_find(s->before, 0, bytes, TCP_SACK_KIND, &s->sack);
   return 0;
 }
 
@@ -47,15 +52,30 @@ static __always_inline bool store_options(struct __sk_buff *skb, struct guarded 
   return !bpf_l4_csum_replace(skb, packet->l4 + 16, 0, difference, 0);
 }
 
-/* What containers sent under addresses of their own has tags of these. */
+/* Whether s->mark says what this host says now, in the format it says it in. Else
+ * it was made by a raw socket, by a guest, or before the last change. */
+static __always_inline bool is_own_mark(const struct alibi_mark_state *state,
+                                        const struct guard_scratch *s) {
+  if (s->mark.form != state->version || s->mark.count > s->live.count) return false;
+  if (state->version == 2 && s->mark.key != state->key_number) return false;
+  for (u32 i = 0; i < ALIBI_MARK_DIAGNOSES_MAX; i++) {
+    if (i >= s->mark.count) break;
+    if (s->mark.diagnoses[i].time_s != s->live.all[i].time_s ||
+        s->mark.diagnoses[i].category != s->live.all[i].category ||
+        s->mark.diagnoses[i].code != s->live.all[i].code)
+      return false;
+  }
+  return true;
+}
+
+/* What containers sent under addresses of their own has tags of these. Only of an
+ * own mark: the host signs nobody else's. */
 __noinline int mark_renew_tag(struct __sk_buff *skb) {
   struct alibi_mark_state *state = mark_state();
   struct guard_scratch *s = guard_scratch();
   if (!state || !s) return 0;
   struct guarded *packet = &s->packet;
   u32 had = s->plan.had;
-  alibi_mark_parse_tcp(s->before, had, &s->mark);
-  if (s->mark.form != ALIBI_MARK_V2 || s->mark.key != state->key_number) return 0;
   u64 at = s->mark.at;
   u32 count = s->mark.count;
   for (u32 i = 0; i < ALIBI_MARK_OPTIONS_BYTES_MAX; i++)
@@ -75,6 +95,39 @@ __noinline int mark_renew_tag(struct __sk_buff *skb) {
   else
     MARK_COUNT(failed);
   return 0;
+}
+
+/* Every option of kind 253 becomes NOPs, in the segment and in s->before. Returns
+ * where the last other option ends: what comes behind is room. */
+__noinline int mark_blank_foreign(struct __sk_buff *skb) {
+  struct guard_scratch *s = guard_scratch();
+  if (!s) return 0;
+  u32 had = s->plan.had;
+  volatile struct foreign_walk *walk = &s->walk; /* in memory: see struct guard_scratch */
+  walk->left = walk->is_foreign = walk->end = 0;
+  __builtin_memcpy(s->after, s->before, sizeof(s->after));
+  for (u32 i = 0; i < ALIBI_MARK_OPTIONS_BYTES_MAX; i++) {
+    if (i >= had) break;
+    if (!walk->left) {
+      u8 kind = s->before[i];
+      if (kind == 0) break;
+      if (kind == 1) continue;
+      u32 length = i + 1 < had ? s->before[i + 1] : 0;
+      if (length < 2 || i + length > had) length = had - i; /* broken: to the end */
+      walk->left = length;
+      walk->is_foreign = kind == ALIBI_MARK_TCP_KIND;
+      if (!walk->is_foreign) walk->end = i + length;
+    }
+    walk->left--;
+    if (walk->is_foreign) s->after[i] = 1;
+  }
+  if (!store_options(skb, &s->packet, s, had)) {
+    MARK_COUNT(failed);
+    return -1;
+  }
+  MARK_COUNT(foreign_marks);
+  __builtin_memcpy(s->before, s->after, sizeof(s->before));
+  return walk->end;
 }
 
 /* Tries to place a mark behind `keep` bytes of options, within `limit`. */
@@ -177,27 +230,38 @@ static __always_inline void count_unmarked(const struct alibi_mark_state *state,
     MARK_COUNT(over_mtu);
 }
 
+/* Where the options end that stay, or -1: there is nothing more to do. */
+static __always_inline int end_of_options(struct __sk_buff *skb, const struct alibi_mark_state *state,
+                                          struct guard_scratch *s) {
+  u32 had = s->plan.had;
+  mark_parse_options(had);
+  if (s->mark.bytes) {
+    if (!is_own_mark(state, s)) return mark_blank_foreign(skb);
+    if (s->packet.is_forwarded && state->version == 2) mark_renew_tag(skb);
+    return -1;
+  }
+  u32 used = s->mark.walk; /* where the list ends, or breaks off */
+  if (used > had || (used < had && alibi_mark_byte(s->before, used) != 0)) {
+    MARK_COUNT(failed);
+    return -1;
+  }
+  return used;
+}
+
 __noinline int mark_guard_segment(struct __sk_buff *skb) {
   struct alibi_mark_state *state = mark_state();
   struct guard_scratch *s = guard_scratch();
   if (!state || !s) return 0;
   struct guarded *packet = &s->packet;
-  if ( !load_options(skb, packet, s->before, &s->plan.had)) return 0;
+  if (!load_options(skb, packet, s->before, &s->plan.had)) return 0;
   barrier();
   struct segment_plan *plan = &s->plan;
-  mark_find_option(ALIBI_MARK_TCP_KIND, plan->had);
-  if (s->mark.bytes) {
-    if (packet->is_forwarded && state->version == 2) mark_renew_tag(skb);
-    return 0;
-  }
-  u32 used = s->mark.walk; /* where the list ends, or breaks off */
-  if (used > plan->had || (used < plan->had && alibi_mark_byte(s->before, used) != 0)) {
-    MARK_COUNT(failed);
-    return 0;
-  }
   find_live(state, &s->live);
   if (!s->live.count) return 0;
-  mark_find_option(TCP_SACK_KIND, plan->had);
+  int end = end_of_options(skb, state, s);
+  if (end < 0) return 0;
+  u32 used = end;
+  mark_find_sack(plan->had);
   u32 mtu = mtu_of_way(skb);
   u32 growth_max = packet->gso_bytes || mtu < packet->ip_bytes ? 0 : (mtu - packet->ip_bytes) & ~3U;
   u32 limit = plan->had + growth_max;

@@ -22,6 +22,7 @@ constexpr CounterName kCounters[] = {
     {"sack_trimmed", &alibi_mark_counters::sack_trimmed},
     {"datagrams", &alibi_mark_counters::datagrams},
     {"tags_renewed", &alibi_mark_counters::tags_renewed},
+    {"foreign_marks", &alibi_mark_counters::foreign_marks},
     {"left_to_guard", &alibi_mark_counters::socket_no_room},
     {"unmarked_no_room", &alibi_mark_counters::no_room},
     {"unmarked_over_mtu", &alibi_mark_counters::over_mtu},
