@@ -105,13 +105,12 @@ std::optional<ClockEntry> WallClock::check() {
 WallNs WallClock::at(BootNs boot) const {
   const auto later = std::ranges::upper_bound(table_, boot, {}, &ClockEntry::boot);
   const ClockEntry& entry = later == table_.begin() ? table_.front() : *std::prev(later);
-  // A time no kernel stamps, out of a damaged record, becomes the last one that
-  // can be written and read: the end of 2261 (event::parse_time).
+  // A time no kernel stamps, out of a damaged record, becomes the first or last one that
+  // can be written and sealed: 1970, or the end of 2261 (event::parse_time).
   constexpr std::int64_t kLastNs = 9'214'646'399'999'999'999;
   std::int64_t wall_ns = 0;
-  if (__builtin_add_overflow(static_cast<std::int64_t>(boot.ns), entry.offset_ns, &wall_ns))
-    wall_ns = kLastNs;
-  return WallNs{std::min(wall_ns, kLastNs)};
+  if (__builtin_add_overflow(boot.ns, entry.offset_ns, &wall_ns)) wall_ns = kLastNs;
+  return WallNs{std::clamp<std::int64_t>(wall_ns, 0, kLastNs)};
 }
 
 }  // namespace alibi::recorder

@@ -32,6 +32,15 @@ TEST(WallClock, FirstSampleIsTight) {
   EXPECT_EQ(clock->at(BootNs{5}).ns, 5 + clock->first().offset_ns);
 }
 
+TEST(WallClock, ATimeNoKernelStampsCanStillBeWritten) {
+  const FakeClocks clocks;
+  const auto clock = WallClock::open(clocks);
+  ASSERT_TRUE(clock.has_value());
+  for (const std::uint64_t ns : {1ULL << 63, (1ULL << 63) + 1'000'000'000'000'000'000, UINT64_MAX}) {
+    EXPECT_EQ(clock->at(BootNs{ns}).ns, 9'214'646'399'999'999'999) << ns;
+  }
+}
+
 TEST(WallClock, ASampleAMinute) {
   FakeClocks clocks;
   auto clock = WallClock::open(clocks);

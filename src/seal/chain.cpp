@@ -62,6 +62,11 @@ Status Chain::write_checkpoint() {
   return {};
 }
 
+Status Chain::keep_checkpoint() {
+  if (auto done = write_checkpoint(); !done) return done;
+  return disk_->sync_directory(layout_.log());
+}
+
 Status Chain::end_epoch(const MakeLeaf& make) {
   if (step_ == Step::None) {
     if (!next_key_) next_key_ = SigningKey::generate(epoch_key_name(origin(), key_epoch_ + 1));
@@ -87,8 +92,7 @@ Status Chain::end_epoch(const MakeLeaf& make) {
     step_ = Step::FinalWritten;
   }
   // The other way round the log would look as if it had been set back, if it ended here.
-  if (auto done = write_checkpoint(); !done) return done;
-  if (auto done = disk_->sync_directory(layout_.log()); !done) return done;
+  if (auto done = keep_checkpoint(); !done) return done;
   if (auto done = keys_.erase(key_epoch_); !done) return done;
   key_ = std::move(*next_key_);
   next_key_.reset();

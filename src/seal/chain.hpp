@@ -49,6 +49,8 @@ class Chain {
   Status append(std::span<const Leaf> leaves);
   /// Replaces log/checkpoint when there are new leaves.
   Status write_checkpoint();
+  /// The same, and it outlives a power loss.
+  Status keep_checkpoint();
   /// Goes through section 7 from where it stopped last. `make` gives the `epoch`
   /// leaf its nonce and times.
   using MakeLeaf = std::function<Leaf(LeafType type, std::vector<std::pair<std::string, std::string>>)>;

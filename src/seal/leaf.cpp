@@ -77,10 +77,10 @@ std::optional<std::uint64_t> parse_63_bits(std::string_view text) {
   return number;
 }
 
-/// Only the one form that to_text gives.
+/// Only the one form that to_text gives, and nothing before 1970.
 std::optional<WallNs> parse_leaf_time(std::string_view text) {
   const auto time = event::parse_time(text);
-  if (!time || event::to_text(*time) != text) return std::nullopt;
+  if (!time || time->ns < 0 || event::to_text(*time) != text) return std::nullopt;
   return time;
 }
 

@@ -57,6 +57,8 @@ TEST(Leaf, IsReadStrictly) {
   EXPECT_FALSE(is_good(with(",12,", ",,")));
   EXPECT_FALSE(is_good(with(".123456Z", ".12345Z")));
   EXPECT_FALSE(is_good(with(".123456Z", "Z")));
+  EXPECT_TRUE(is_good(with("2026-11-22T02:30:10.123456Z", "1970-01-01T00:00:00.000000Z")));
+  EXPECT_FALSE(is_good(with("2026-11-22T02:30:10.123456Z", "1969-12-31T23:59:59.999999Z")));
   EXPECT_FALSE(is_good(with("11-22T", "11-31T")));
   EXPECT_FALSE(is_good(with("0f9c2a77-", "0F9c2a77-")));
   EXPECT_FALSE(is_good(""));

@@ -316,6 +316,16 @@ Result<bool> SealWork::take(Item& item, Batch& batch) {
   return true;
 }
 
+/// Who asked wants to remove files. A verifier reads no further than the checkpoint, so that
+/// must be over the leaves about them before.
+Status SealWork::answer(const Batch& batch, std::uint64_t first) {
+  if (batch.done.empty()) return {};
+  const auto kept = chain_.keep_checkpoint();
+  for (const auto& [at, done] : batch.done)
+    done(kept ? Result<std::uint64_t>(first + at) : std::unexpected(kept.error()));
+  return kept;
+}
+
 /// True: something was appended, and more may wait.
 Result<bool> SealWork::append_batch() {
   Batch batch;
@@ -340,8 +350,7 @@ Result<bool> SealWork::append_batch() {
   if (!batch.leaves.empty()) remember_clocks();
   for (const std::size_t i : std::views::reverse(batch.taken))
     items_.erase(items_.begin() + static_cast<std::ptrdiff_t>(i));
-  for (const auto& [at, done] : batch.done)
-    done(first + at);
+  if (auto done = answer(batch, first); !done) return std::unexpected(done.error());
   return !batch.leaves.empty() && !items_.empty();
 }
 

@@ -125,6 +125,7 @@ class SealWork {
 
   Status append_waiting();
   Result<bool> append_batch();
+  Status answer(const Batch& batch, std::uint64_t first);
   Result<bool> take(Item& item, Batch& batch);
   Result<bool> take_block(Block& item, Batch& batch);
   void note_stuck(const Block& item, const Error& error);

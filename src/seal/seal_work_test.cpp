@@ -57,6 +57,31 @@ TEST_F(SealTest, WhatADeadRecorderLeftIsAdopted) {
   EXPECT_GE(std::ranges::count_if(found.leaves, is_adopted), 1);
 }
 
+// A verifier reads no further than the checkpoint: power may go between it and the file.
+TEST_F(SealTest, NoFileGoesBeforeTheCheckpointTellsOfIt) {
+  make_identity();
+  ASSERT_TRUE(record(store::real_disk(), 3, false));
+  DirectSealing sealing(store::real_disk(), layout(), store::kBoot, clock_);
+  auto writer = store::LogWriter::open(log(), store::kBoot, limits_, store::real_disk(), &sealing);
+  ASSERT_TRUE(writer);
+  std::uint64_t told = 0;
+  std::uint64_t covered = 0;
+  sealing.work()->add(SealWork::Order{
+      LeafType::Retention,
+      {{"stream", "events"}, {"first", "1"}, {"last", "1"}, {"rule", "bytes"}},
+      Stream::Events,
+      [&](const Result<std::uint64_t>& index) {
+        ASSERT_TRUE(index) << index.error().message;
+        told = *index;
+        const auto note = parse_note(store::file_text(layout().checkpoint()));
+        ASSERT_TRUE(note);
+        covered = Checkpoint::from_text(note->text).value().size;
+      }});
+  ASSERT_TRUE(sealing.work()->work());
+  EXPECT_GT(told, 0U);
+  EXPECT_GT(covered, told);
+}
+
 TEST_F(SealTest, AnyFailingCallIsMadeUpFor) {
   for (const int with : {EIO, ENOSPC}) {
     for (const std::uint64_t count : {1U, 30U}) {

@@ -138,6 +138,9 @@ SyncedBlock BlockAccount::cut() {
   if (const auto from = event::parse_time(earliest_)) block.from = *from;
   if (const auto to = event::parse_time(latest_)) block.to = *to;
   if (block.first == 0) block.from = block.to = wall_now();
+  // Leaves know no time before 1970; an imported record may.
+  block.from = std::max(block.from, WallNs{});
+  block.to = std::max(block.to, WallNs{});
   begin(block.offset + block.bytes);
   return block;
 }

@@ -73,10 +73,11 @@ class Sealing {
   /// Something happened that is to be sealed at once.
   virtual void urgent() = 0;
 
-  /// Ok: the `segment` leaf is durable, so the plain file may go. Errors: Denied
-  /// when not all of the file is sealed yet (ask again later), Io.
+  /// Ok: the `segment` leaf and a checkpoint over it are durable, so the plain file may
+  /// go. Errors: Denied when not all of the file is sealed yet (ask again later), Io.
   virtual Status file_packed(const PackedPair& pair) = 0;
-  /// Ok: the `retention` leaf is durable and the seeds are gone. Errors: Io.
+  /// Ok: the `retention` leaf and a checkpoint over it are durable, and the seeds are
+  /// gone. Errors: Io.
   virtual Status about_to_delete(const Deletion& deletion) = 0;
 };
 
