@@ -173,23 +173,27 @@ def lost_seconds(log, size, now_ns):
 def power_loss(machine):
     machine.run("power_loss", 4096)
     with open(machine.share + "/writes", "rb") as file:
-        flags_of = [flags for flags, _, data in writes.Writes(file)]
-        begin = next(i for i, (flags, _, data) in enumerate(writes.Writes(file)) if data.startswith(b"begin:"))
+        marks, count = {}, 0  # index of a mark: boot clock
+        for index, (flags, _, data) in enumerate(writes.Writes(file)):
+            count = index + 1
+            if flags & writes.MARK and b":" in data:
+                marks[index] = int(data.split(b":")[1])
         seed = random.randrange(1 << 32)
         chance = random.Random(seed)
-        chosen = set(chance.sample(range(begin + 1, len(flags_of)), min(PREFIXES, len(flags_of) - begin - 1)))
-        print("%d writes, %d of them after the beginning, %d prefixes, seed %d"
-              % (len(flags_of), len(flags_of) - begin, len(chosen), seed), flush=True)
+        begin, end = min(marks), max(marks)
+        chosen = set(chance.sample(range(begin + 1, end), min(PREFIXES, end - begin - 1)))
+        print("%d writes, %d of them while it recorded, %d prefixes, seed %d"
+              % (count, end - begin, len(chosen), seed), flush=True)
+        # Power went before the mark that comes next.
+        chosen = {index: min(ns for at, ns in marks.items() if at > index) for index in chosen}
         judge_prefixes(machine, writes.Writes(file), chosen, chance)
 
 
 def judge_prefixes(machine, log_of_writes, chosen, chance):
-    disk, key, now_ns = Disk(machine.share + "/disk"), machine.key(), 0
+    disk, key = Disk(machine.share + "/disk"), machine.key()
     verdicts, lost, went_on = {}, [], 0
     for index, (flags, at, data) in enumerate(log_of_writes):
-        if flags & writes.MARK:
-            now_ns = int(data.split(b":")[1]) if b":" in data else now_ns
-        else:
+        if not flags & writes.MARK:
             disk.take(flags, at, data)
         if index not in chosen:
             continue
@@ -201,7 +205,7 @@ def judge_prefixes(machine, log_of_writes, chosen, chance):
         said = verify(log, key)
         that(said["verdict"] in PASSING, "%s: %s" % (what, said))
         verdicts[said["verdict"]] = verdicts.get(said["verdict"], 0) + 1
-        seconds = lost_seconds(log, said["size"], now_ns)
+        seconds = lost_seconds(log, said["size"], chosen[index])
         lost.append(seconds or 0)
         that(lost[-1] < LOST_AT_MOST_S, "%s: %.3f s are lost" % (what, lost[-1]))
         if len(lost) % 4 == 0:
