@@ -36,7 +36,8 @@ TEST(WallClock, ATimeNoKernelStampsCanStillBeWritten) {
   const FakeClocks clocks;
   const auto clock = WallClock::open(clocks);
   ASSERT_TRUE(clock.has_value());
-  for (const std::uint64_t ns : {1ULL << 63, (1ULL << 63) + 1'000'000'000'000'000'000, UINT64_MAX}) {
+  for (const std::uint64_t ns : std::initializer_list<std::uint64_t>{
+           1ULL << 63, (1ULL << 63) + 1'000'000'000'000'000'000, UINT64_MAX}) {
     EXPECT_EQ(clock->at(BootNs{ns}).ns, 9'214'646'399'999'999'999) << ns;
   }
 }
