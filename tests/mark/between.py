@@ -132,7 +132,7 @@ class Between:
         captures = [b.capture(f"{name}.pcap", *(where or usual)) for name, where, usual in
                     (("near", near, (b.left, "l1")), ("far", far, (b.right, "r1")))]
         work()
-        return [Seen(capture.stop(), targets) for capture in captures]
+        return [Seen(capture.stop(rest_s), targets) for capture, rest_s in zip(captures, (0.5, 0))]
 
 
 def packed(address):

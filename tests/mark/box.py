@@ -142,8 +142,8 @@ class Capture:
             if not line:
                 raise RuntimeError("tcpdump did not start")
 
-    def stop(self):
-        time.sleep(0.5)
+    def stop(self, rest_s=0.5):
+        time.sleep(rest_s)
         self.process.send_signal(signal.SIGINT)
         words = self.process.communicate(timeout=20)[1]
         assert "\n0 packets dropped by kernel" in "\n" + words, words

@@ -1,5 +1,5 @@
 """UDP: payload as sent, a trailer with a right option checksum behind it, never
-above the MTU, also that of a route; fragments are left alone."""
+above the MTU, also that of a route; fragments and UDP GSO are left alone, and counted."""
 
 import socket
 
@@ -16,6 +16,15 @@ for n in list(range(0, 60)) + [1400, 1425]:
 print("equal")
 """
 
+SEGMENTS_RECEIVER = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+s = socket.socket(family, socket.SOCK_DGRAM); s.bind((sys.argv[1], 6002)); s.settimeout(20); print("ready")
+got = [s.recv(65536) for _ in range(11)]
+assert [len(g) for g in got] == [100] * 10 + [50] and b"".join(got) == bytes(k & 255 for k in range(1050))
+print("equal")
+"""
+
 SENDER = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
@@ -27,6 +36,33 @@ for n in map(int, sys.argv[3].split(",")): s.sendto(bytes(k & 255 for k in range
 def send(b, address, port, sizes):
     sender = b.python(b.left, SENDER, address, port, ",".join(map(str, sizes)))
     assert sender.wait(30) == 0
+
+# One call, many datagrams: UDP_SEGMENT (103).
+SEGMENTED = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(17, 103, 100)
+s.sendto(bytes(k & 255 for k in range(1050)), (sys.argv[1], 6002))
+"""
+
+
+def segmented(b):
+    """Not marked, counted datagram by datagram, and as they were."""
+    for is_offloaded in (False, True):
+        b.offloads(is_offloaded)
+        for address in (box.RIGHT4, box.RIGHT6):
+            before = b.mark("list")["packets"]
+            receiver = b.python(b.right, SEGMENTS_RECEIVER, address)
+            assert receiver.stdout.readline() == "ready\n"
+            capture = b.capture("gso.pcap")
+            assert b.python(b.left, SEGMENTED, address).wait(20) == 0
+            assert receiver.stdout.read() == "equal\n"
+            packets = [p for p in wire.read_capture(capture.stop(), protocol=17) if p.dport == 6002]
+            assert packets and not any(p.surplus for p in packets)
+            assert is_offloaded or all(p.is_sum_right for p in packets)
+            after = b.mark("list")["packets"]
+            assert after["unmarked_segmented_later"] - before["unmarked_segmented_later"] == 11, after
+            assert after["datagrams"] == before["datagrams"]
 
 
 def test(b):
@@ -52,6 +88,7 @@ def test(b):
                 if not is_offloaded:
                     assert packet.is_sum_right and packet.is_sum_over_all_right and packet.is_ip_sum_right
 
+    segmented(b)
     b.offloads(False)
     before = b.mark("list")["packets"]
     for prefix, target in ((f"{box.RIGHT4}/32", box.RIGHT4), (f"{box.RIGHT6}/128", box.RIGHT6)):
