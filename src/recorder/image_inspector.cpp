@@ -232,19 +232,18 @@ ImageInspector::ImageInspector(ImageInspector&&) noexcept = default;
 ImageInspector& ImageInspector::operator=(ImageInspector&&) noexcept = default;
 ImageInspector::~ImageInspector() = default;
 
-Result<ImageInspector> ImageInspector::start(Limits limits) {
+Result<ImageInspector> ImageInspector::open(Limits limits) {
   if (limits.remembered_files == 0) return fail(Errc::Usage, "remembered_files must be at least 1");
   auto shared = std::make_unique<Shared>(limits.package_database);
   shared->ready = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!shared->ready.is_open()) return fail_errno(errno, "create an event descriptor");
-  Shared* const work = shared.get();
-  try {
-    shared->opener = std::thread([work] { work->open_images(); });
-    shared->hasher = std::thread([work] { work->hash_images(); });
-  } catch (const std::system_error& error) {
-    return fail(Errc::Io, std::string("start the image threads: ") + error.what());
-  }
   return ImageInspector(std::move(shared), std::move(limits));
+}
+
+void ImageInspector::start() {
+  Shared* const work = shared_.get();
+  work->opener = std::thread([work] { work->open_images(); });
+  work->hasher = std::thread([work] { work->hash_images(); });
 }
 
 ImageInspector::Submitted ImageInspector::submit(const ImageExec& exec) {

@@ -61,8 +61,11 @@ class ImageInspector {
     std::string package_database = "/var/lib/dpkg";
   };
 
-  /// Starts the two threads. Errors: Io.
-  [[nodiscard]] static Result<ImageInspector> start(Limits limits);
+  /// Errors: Usage, Io.
+  [[nodiscard]] static Result<ImageInspector> open(Limits limits);
+  /// Starts the two threads, with the privileges of the caller. What was
+  /// submitted before waits for them.
+  void start();
 
   ImageInspector(ImageInspector&&) noexcept;
   ImageInspector& operator=(ImageInspector&&) noexcept;

@@ -59,8 +59,9 @@ class Images : public ::testing::Test {
   ~Images() override { fs::remove_all(directory_); }
 
   static ImageInspector start(std::size_t remembered = 8192) {
-    auto inspector = ImageInspector::start({.remembered_files = remembered});
+    auto inspector = ImageInspector::open({.remembered_files = remembered});
     EXPECT_TRUE(inspector.has_value());
+    inspector->start();
     return std::move(*inspector);
   }
 

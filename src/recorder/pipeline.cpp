@@ -37,7 +37,7 @@ Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallCloc
       shared_(options_, clock),
       inspector_([&]() -> std::optional<ImageInspector> {
         if (!options.hash_images) return std::nullopt;
-        auto inspector = ImageInspector::start({});
+        auto inspector = ImageInspector::open({});
         return inspector ? std::optional(std::move(*inspector)) : std::nullopt;
       }()),
       process_translator_(shared_, inspector_ ? &*inspector_ : nullptr),
@@ -162,6 +162,7 @@ void Pipeline::start(bool begin_snapshot) {
   // Written here, so that the first segment begins before there is a process
   // to carry into it.
   store(make_batch());
+  if (inspector_) inspector_->start();
   store_thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "alibi-store");
     store_loop();

@@ -16,16 +16,18 @@ inline constexpr std::string_view kCapabilitiesToAttach[] = {
     "cap_bpf", "cap_perfmon", "cap_net_admin", "cap_sys_ptrace", "cap_dac_read_search"};
 
 /// To go on afterwards: /proc and executables of other users, socket tables,
-/// buffers for processors that come online, BPF iterators.
+/// buffers for processors that come online, BPF iterators; and for threads of
+/// the idle class to leave it when the recorder ends (sched(7)).
 inline constexpr std::string_view kCapabilitiesToRecord[] = {
-    "cap_bpf", "cap_perfmon", "cap_net_admin", "cap_sys_ptrace", "cap_dac_read_search"};
+    "cap_bpf",        "cap_perfmon",         "cap_net_admin",
+    "cap_sys_ptrace", "cap_dac_read_search", "cap_sys_nice"};
 
 /// The same with requests inside TLS: the kernel attaches uprobes only for
 /// CAP_SYS_ADMIN (kernel/events/core.c, perf_uprobe_event_init; for a while, from
 /// 5.8 on, CAP_PERFMON was enough), and libraries are found while recording.
 inline constexpr std::string_view kCapabilitiesToProbeLibraries[] = {
-    "cap_bpf",        "cap_perfmon",         "cap_net_admin",
-    "cap_sys_ptrace", "cap_dac_read_search", "cap_sys_admin"};
+    "cap_bpf",      "cap_perfmon",  "cap_net_admin", "cap_sys_ptrace", "cap_dac_read_search",
+    "cap_sys_nice", "cap_sys_admin"};
 
 /// Those of `needed` that this thread does not have in effect. CAP_SYS_ADMIN
 /// stands for cap_bpf and cap_perfmon, as it does in the kernel.

@@ -297,6 +297,7 @@ void FileLogWriter::hear_packer() {
 }
 
 Status FileLogWriter::tick(BootNs now) {
+  packer_->start();  // not in open: by now the recorder has given up what it does not need
   hear_packer();
   const bool has_something = !own_.is_empty() || !rescued_.empty();
   if (has_something && own_.knows_clock()) {

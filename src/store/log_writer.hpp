@@ -110,7 +110,8 @@ class LogWriter {
   virtual Status append(std::span<event::Record> records) = 0;
 
   /// To be called at least every 100 ms: cuts a block when one is due
-  /// (fdatasync) and rotates when a segment is due.
+  /// (fdatasync) and rotates when a segment is due. The first call starts the
+  /// thread that packs and deletes, with the privileges of the caller.
   virtual Status tick(BootNs now) = 0;
 
   /// Forgets the record counter of a process that is gone, and returns its

@@ -58,10 +58,14 @@ Packer::Packer(Disk& disk, Layout layout, Limits limits, Sealing* sealing)
       limits_(limits),
       sealing_(sealing),
       is_passive_(!sealing && layout_.has_identity()),
-      disk_bytes_(size_of_all(layout_.directory)),
-      thread_([this](std::stop_token stop) { run(stop); }) {}
+      disk_bytes_(size_of_all(layout_.directory)) {}
+
+void Packer::start() {
+  if (!thread_.joinable()) thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
+}
 
 Packer::~Packer() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
   // On a busy machine an idle thread would take long even to see that.
   run_at_low_priority(thread_.native_handle());

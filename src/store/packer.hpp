@@ -34,6 +34,10 @@ class Packer {
   Packer(const Packer&) = delete;
   Packer& operator=(const Packer&) = delete;
 
+  /// Starts the thread, with the privileges of the caller; more than once is
+  /// the same as once.
+  void start();
+
   /// A segment was finished.
   void nudge();
 

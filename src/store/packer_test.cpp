@@ -83,6 +83,7 @@ TEST_F(PackerTest, PacksFinishedSegmentsInTheBackground) {
   auto records = make_records(50);
   ASSERT_TRUE(writer->append(records));
   ASSERT_TRUE(writer->append(records));
+  ASSERT_TRUE(writer->tick(boot_now()));
   EXPECT_TRUE(comes_true([&] {
     const auto all = segments();
     return all.size() == 3 && all[0].has_packed && !all[0].has_csv && all[0].has_index &&
