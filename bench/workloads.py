@@ -59,39 +59,48 @@ def connect_loop(programs, count, size):
 
 @contextlib.contextmanager
 def other_namespace():
-    """A network namespace behind a veth pair: 10.99.7.1 here, 10.99.7.2 there."""
+    """A network namespace behind a veth pair: 10.99.7.1 here, 10.99.7.2 there; and behind
+    another that passes 1 Gbit/s each way, as a wire does: 10.99.8.1 and 10.99.8.2."""
     def ip(*words):
         subprocess.run(["ip", *words], check=True)
     ip("netns", "add", NAMESPACE)
     try:
-        ip("link", "add", "alibi-bench0", "type", "veth", "peer", "name", "eth0", "netns", NAMESPACE)
-        ip("addr", "add", "10.99.7.1/24", "dev", "alibi-bench0")
-        ip("link", "set", "alibi-bench0", "up")
-        for words in (["link", "set", "lo", "up"], ["addr", "add", "10.99.7.2/24", "dev", "eth0"],
-                      ["link", "set", "eth0", "up"]):
-            ip("-n", NAMESPACE, *words)
+        ip("-n", NAMESPACE, "link", "set", "lo", "up")
+        for here, there, network in (("alibi-bench0", "eth0", "10.99.7"), ("alibi-bench1", "eth1", "10.99.8")):
+            ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", NAMESPACE)
+            for prefix, device, address in ((), here, f"{network}.1/24"), (("-n", NAMESPACE), there, f"{network}.2/24"):
+                ip(*prefix, "addr", "add", address, "dev", device)
+                ip(*prefix, "link", "set", device, "up")
+        for prefix, device in ([], "alibi-bench1"), (["-n", NAMESPACE], "eth1"):
+            subprocess.run(["tc", *prefix, "qdisc", "add", "dev", device, "root", "tbf", "rate", "1gbit",
+                            "burst", "256kb", "latency", "20ms"], check=True)
         yield
     finally:
         ip("netns", "del", NAMESPACE)
 
 
-def iperf_client(client):
-    """Bytes moved, and bytes a second. iperf3 ends with 0 even when it could not connect."""
+def iperf_client(client, which):
+    """Bytes moved, and bytes a second: "sum_sent" or "sum_received". iperf3 ends with 0 even when
+    it could not connect."""
     for _ in range(50):  # until the server listens
         told = json.loads(subprocess.run(client, capture_output=True, text=True).stdout)
         if "error" not in told:
-            sent = told["end"].get("sum_sent", told["end"].get("sum"))
-            return sent["bytes"], sent["bits_per_second"] / 8
+            return told["end"][which]["bytes"], told["end"][which]["bits_per_second"] / 8
         time.sleep(0.05)
     raise RuntimeError(f"iperf3: {told['error']}")
 
 
-def iperf(is_veth, is_udp, is_reverse, size):
+ADDRESSES = {"lo": "127.0.0.1", "veth": "10.99.7.2", "link": "10.99.8.2"}
+
+
+def iperf(where, is_udp, is_reverse, size):
     """CPU of both ends for as much as goes through in the time, told per MiB; of writes of
-    64 bytes, per packet. `size` as iperf3 reads it, such as "8K"."""
-    address, prefix = ("10.99.7.2", ["ip", "netns", "exec", NAMESPACE]) if is_veth else ("127.0.0.1", [])
-    client = ["iperf3", "-c", address, "-p", "5999", "-J", "-l", size, "-t", str(IPERF_SECONDS)]
-    client += ["-u", "-b", "0"] * is_udp + ["-R"] * is_reverse
+    64 bytes, per packet. `size` as iperf3 reads it, such as "8K". Over loopback and veth as
+    fast as the processors can, what was sent; over the link what arrived, of UDP offered at
+    nine tenths of what it carries."""
+    prefix = [] if where == "lo" else ["ip", "netns", "exec", NAMESPACE]
+    client = ["iperf3", "-c", ADDRESSES[where], "-p", "5999", "-J", "-l", size, "-t", str(IPERF_SECONDS)]
+    client += ["-u", "-b", "900M" if where == "link" else "0"] * is_udp + ["-R"] * is_reverse
 
     unit, unit_bytes = ("packet", 64) if size == "64" else ("MiB", 2**20)
 
@@ -99,7 +108,7 @@ def iperf(is_veth, is_udp, is_reverse, size):
         before = children_cpu_s()
         server = subprocess.Popen([*prefix, "iperf3", "-s", "-1", "-p", "5999"], stdout=subprocess.DEVNULL)
         try:
-            moved, bytes_a_second = iperf_client(client)
+            moved, bytes_a_second = iperf_client(client, "sum_received" if where == "link" else "sum_sent")
             server.wait(5)
         except subprocess.TimeoutExpired:
             pass  # its last word is not needed; ended below
@@ -109,14 +118,14 @@ def iperf(is_veth, is_udp, is_reverse, size):
         load.rate = bytes_a_second / unit_bytes
         return (children_cpu_s() - before) / (moved / unit_bytes)
 
-    name = f"iperf {'veth' if is_veth else 'lo'} {'udp' if is_udp else 'tcp'} {'in' if is_reverse else 'out'} {size}"
+    name = f"iperf {where} {'udp' if is_udp else 'tcp'} {'in' if is_reverse else 'out'} {size}"
     load = Load(name, unit, 1, run)
     return load
 
 
 def iperf_loads(sizes):
-    return [iperf(veth, udp, reverse, size)
-            for veth in (False, True) for udp in (False, True) for reverse in (False, True) for size in sizes]
+    return [iperf(where, udp, reverse, size)
+            for where in ADDRESSES for udp in (False, True) for reverse in (False, True) for size in sizes]
 
 
 def all_loads(settings, directory):
@@ -126,7 +135,7 @@ def all_loads(settings, directory):
              compile_load(directory, 8 if quick else 40),
              connect_loop(programs, 2000 if quick else 10000, 0),
              connect_loop(programs, 2000 if quick else 10000, 64)]
-    return (loads + [iperf(veth, True, False, "64") for veth in (False, True)] +
+    return (loads + [iperf(where, True, False, "64") for where in ("lo", "veth")] +
             iperf_loads(["8K"] if quick else ["1K", "2K", "4K", "8K", "16K", "32K"]))
 
 
