@@ -118,12 +118,12 @@ int al_mk_existing(struct bpf_iter__tcp *ctx) {
 /* Never decides about a packet: others' programs come after it. */
 SEC("tc")
 int al_mk_guard(struct __sk_buff *skb) {
-  if (!mark_state()) return TC_NEXT;
+  struct alibi_mark_state *state = mark_state();
   struct guard_scratch *s = guard_scratch();
-  if (!s || !look_at_packet(skb, &s->packet)) return TC_NEXT;
-  if (s->packet.protocol == IPPROTO_TCP)
-    mark_guard_segment(skb);
-  else
+  if (!state || !s || !look_at_packet(skb, &s->packet)) return TC_NEXT;
+  if (s->packet.protocol != IPPROTO_TCP)
     mark_guard_datagram(skb);
+  else if (s->packet.is_forwarded || !is_as_usual(skb, state, s))
+    mark_guard_segment(skb);
   return TC_NEXT;
 }

@@ -13,6 +13,7 @@ import wire
 
 TIME = 1700000000
 FORGED = struct.pack(">IBB", TIME, 10, 1)  # "policy", where the host would say "malware"
+OWN = struct.pack(">IBB", TIME, 1, 2)
 V1 = b"\xfd\x09\x01" + FORGED
 V2 = b"\xfd\x10MK\x23\x01" + FORGED + b"\1\2\3\4"
 STAMP = b"\1\1\x08\x0a" + b"\0" * 8
@@ -39,6 +40,10 @@ CASES = {  # options as they are sent, and whether there is room for a mark of t
     "length 2": (b"\xfd\2\1\1", True),
     "twice": (V1 + b"\1" + V1, True),
     "three times": (V1 + V1 + V1, True),
+    "the host's own, another in the padding": (STAMP + b"\xfd\x09\x01" + OWN + b"\xfd\2\1", True),
+    "the host's own, its code changed": (STAMP + b"\xfd\x09\x01" + OWN[:5] + b"\3", True),
+    "the host's own, its category changed": (STAMP + b"\xfd\x09\x01" + OWN[:4] + b"\2" + OWN[5:], True),
+    "the host's own and one more": (STAMP + b"\xfd\x0f\x02" + OWN + FORGED, True),
     "SACK, three blocks": (STAMP + sack(3), True),
     "forged before SACK, two blocks": (V1 + STAMP[2:] + b"\1" + sack(2), True),
     "SACK, four blocks": (b"\1\1\1\1" + sack(4), True),
