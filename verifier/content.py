@@ -26,7 +26,7 @@ class Content:
         if not names and not gone and any((self.segment, leaf["block"]) in live for leaf in self.blocks):
             self.check_live(live)
         elif not names and not gone:
-            self.log.fail("MISSING", "no file of segment %d of %s" % (self.segment, self.stream), first)
+            self.missing("no file of segment %d of %s" % (self.segment, self.stream))
         seed = None
         if any(not name.endswith(".age") for name in names):
             seed = self.read_seed("%s/%0*d.seed" % (
@@ -35,12 +35,22 @@ class Content:
             place = "%s/%s" % (self.stream, name)
             try:
                 file = open(self.log.path(place), "rb")
-            except FileNotFoundError:  # the recorder packed it meanwhile
+            except FileNotFoundError:  # the recorder packed it meanwhile, or deleted it
                 place += ".zst"
-                file = open(self.log.path(place), "rb")
+                try:
+                    file = open(self.log.path(place), "rb")
+                except FileNotFoundError:
+                    self.missing(place + " went while this was read")
+                    continue
             with file:
                 if self.packed_form_is_right(place, file):
                     self.judge(place, file, seed)
+
+    def missing(self, what, **place):
+        if self.log.growing:
+            self.log.lacking.append((self.stream, self.segment, self.blocks[0].index, self.blocks[-1].index, what))
+        else:
+            self.log.fail("MISSING", what, self.blocks[0].index, **place)
 
     def check_live(self, live):
         """Blocks of a segment that is not closed, each an age file (section 10)."""
@@ -81,11 +91,12 @@ class Content:
 
     def read_seed(self, place, first, gone):
         data = None
-        if os.path.exists(self.log.path(place)):
+        try:
             with open(self.log.path(place), "rb") as file:
                 data = file.read(66)
-        elif not gone:
-            self.log.fail("MISSING", place + " is not there", first, file=place)
+        except FileNotFoundError:
+            if not gone:
+                self.missing(place + " is not there", file=place)
         if data is None:
             return None
         if not re.fullmatch(rb"[0-9a-f]{64}\n", data):

@@ -29,6 +29,7 @@ class LogVerifier:
         self.failures = []      # of the step that is being taken
         self.records = {"events": 0, "packets": 0}
         self.tail = None        # first unsealed bytes: (file, offset)
+        self.lacking = []       # (stream, segment, first and last leaf, what) while it grows
         self.growing = False
 
     # Within a step the lowest leaf decides; failures without a leaf come last.
@@ -49,15 +50,7 @@ class LogVerifier:
             raise Failure("UNSEALED", "there is no seal: neither log/ nor identity/")
         self.step_files()
         slots = self.read_slots()
-        # Read before the checkpoint: in a log that grows none of them can be larger.
-        self.cosigned_notes = self.read_notes("cosigned")
-        self.checkpoint = self.step_checkpoint()
-        self.final_notes = self.read_notes("epochs")
-        self.step_leaves()
-        self.step_genesis()
-        self.step_epochs()
-        self.step_tree()
-        self.step_order()
+        self.steps_to_order()
         self.step_content()
         self.third = third.ThirdParties(
             self.options, self.checkpoint, dict(enumerate(self.leaves)), self.roots)
@@ -67,6 +60,16 @@ class LogVerifier:
         self.step_rollback(slots)
         self.gaps.sort(key=lambda gap: -1 if gap[0] is None else gap[0])
         self.last_leaf, self.claimed_end = self.leaves[-1], None
+
+    def steps_to_order(self):
+        self.checkpoint = self.step_checkpoint()
+        self.cosigned_notes = self.read_notes("cosigned")
+        self.final_notes = self.read_notes("epochs")
+        self.step_leaves()
+        self.step_genesis()
+        self.step_epochs()
+        self.step_tree()
+        self.step_order()
 
     # ---- step 1
     def step_files(self):
@@ -374,7 +377,36 @@ class LogVerifier:
                 Content(self, stream, segment, blocks, closed.get(segment), newest).check(
                     forms.pop(segment, []), live)
             self.judge_unknown(stream, segments, forms)
+        self.judge_lacking()
         self.end_step()
+
+    def judge_lacking(self):
+        """A recorder deletes by rule while this is read: what it told before, in leaves that a
+        later checkpoint covers, explains it."""
+        later = self.retentions_by_now() if self.lacking else []
+        told = set()
+        for stream, segment, first, last, what in self.lacking:
+            covering = [leaf for leaf in later if leaf["stream"] == stream and leaf.index > last
+                        and leaf["first"] <= segment <= leaf["last"]]
+            told |= {(leaf.index, "retention", leaf.short() + ": while this was verified")
+                     for leaf in covering}
+            if not covering:
+                self.fail("MISSING", what, first)
+        self.gaps += told
+
+    def retentions_by_now(self):
+        now = LogVerifier(self.directory, self.options)
+        try:
+            now.step_files()
+            now.steps_to_order()
+        except (Failure, OSError):
+            return []
+        tree = trees.GrowingTree()
+        for leaf in now.leaves[:self.checkpoint.size]:
+            tree.add(leaf.data)
+        if tree.size < self.checkpoint.size or tree.root() != self.checkpoint.root:
+            return []
+        return [leaf for leaf in now.leaves if leaf.type == "retention"]
 
     def judge_unknown(self, stream, segments, forms):
         number = self.genesis["first_event" if stream == "events" else "first_packet"]

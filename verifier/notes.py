@@ -200,7 +200,7 @@ class Note:
 def split_notes(data):
     """Notes that follow each other: the well-formed ones up to the first that is not,
     and whether all were."""
-    notes, lines, start = [], data.splitlines(keepends=True) if b"\r" not in data else [], 0
+    notes, lines, start = [], re.findall(rb"[^\n]*\n|[^\n]+", data), 0
     while start < len(lines):
         end = start + 4
         while end < len(lines) and lines[end].startswith(DASH):

@@ -16,6 +16,11 @@ std::optional<seal::Stream> stream_of(const seal::Leaf& leaf) {
   return std::nullopt;
 }
 
+bool covers(const Retention& retention, const SegmentCheck& segment) {
+  return retention.stream == segment.stream && retention.leaf > segment.last_leaf &&
+         retention.first <= segment.number && segment.number <= retention.last;
+}
+
 std::string text_of(const seal::Leaf& leaf, std::string_view key) {
   const std::string* text = leaf.find(key);
   return text ? *text : "";
@@ -151,13 +156,14 @@ void Content::hand_over(SealedSegment segment, bool is_newest) {
   });
 }
 
-Status Content::end() {
+Status Content::end(const AskAgain& ask_again) {
   for (SealedSegment& open : open_) {
     if (!open.blocks.empty()) hand_over(std::exchange(open, {}), true);
   }
   pool_.finish();
   if (findings_.failed_by(Step::Order)) return {};
   if (!worst_) return worst_;
+  if (auto done = explain_lacking(ask_again); !done) return done;
   for (const auto& [key, check] : checks_)
     judge(check);
   judge_unknown(seal::Stream::Events);
@@ -203,14 +209,36 @@ void Content::judge_live(const SegmentCheck& segment) {
 
 bool Content::is_to_go(const SegmentCheck& segment) const {
   return std::ranges::any_of(retentions_, [&](const Retention& retention) {
-    return retention.stream == segment.stream && retention.leaf > segment.last_leaf &&
-           retention.first <= segment.number && segment.number <= retention.last;
+    return covers(retention, segment);
   });
+}
+
+/// A recorder deletes by rule while this is judged: it told so before, in leaves that
+/// a later checkpoint covers.
+Status Content::explain_lacking(const AskAgain& ask_again) {
+  if (!is_growing_) return {};
+  std::vector<const SegmentCheck*> lacking;
+  for (const auto& [key, check] : checks_) {
+    if (!check.live && (check.forms.empty() || !check.has_seed) && !is_to_go(check))
+      lacking.push_back(&check);
+  }
+  if (lacking.empty()) return {};
+  const auto told = ask_again();
+  if (!told) return std::unexpected(told.error());
+  for (const Retention& retention : *told) {
+    if (!std::ranges::any_of(lacking, [&](const auto* check) { return covers(retention, *check); }))
+      continue;
+    retentions_.push_back(retention);
+    add_gap(report_, {retention.leaf, "retention",
+                      std::string(seal::name_of(retention.stream)) + " " +
+                          std::to_string(retention.first) + " to " + std::to_string(retention.last) +
+                          " went by rule while this was verified"});
+  }
+  return {};
 }
 
 void Content::judge_absent(const SegmentCheck& segment) {
   if (is_to_go(segment)) return;
-  lacks_a_file_ = true;
   findings_.add(Step::Content, Verdict::Missing,
                 {.leaf = segment.first_leaf,
                  .file = std::string(seal::name_of(segment.stream)) + "/" +

@@ -5,6 +5,7 @@
 // some hundred bytes for every file.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -43,33 +44,38 @@ struct FormContext {
 [[nodiscard]] FormJudgement judge_form(const SegmentCheck& segment, const FormCheck& form,
                                        const FormContext& context);
 
+/// What a `retention` leaf says.
+struct Retention {
+  seal::Stream stream = seal::Stream::Events;
+  std::uint64_t leaf = 0;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
 class Content {
  public:
   Content(const Evidence& evidence, const Inputs& inputs, const Genesis& genesis, bool is_growing,
           Findings& findings, Report& report, WorkPool& pool, Progress& progress);
 
   void take(std::uint64_t index, const seal::Leaf& leaf);
-  /// After the last leaf. Errors: Io, Denied, Unsupported of any file.
-  Status end();
+  /// What the log says by now was deleted by rule.
+  using AskAgain = std::function<Result<std::vector<Retention>>()>;
+  /// After the last leaf. `ask_again` is called once at most, where a file is lacking
+  /// and the log grows. Errors: Io, Denied, Unsupported of any file.
+  Status end(const AskAgain& ask_again);
+  [[nodiscard]] const std::vector<Retention>& retentions() const { return retentions_; }
   /// Bytes that no block covers, in a log that nobody writes: where.
   [[nodiscard]] const std::optional<Place>& tail() const { return tail_; }
-  /// A file was not there although nothing says that it went.
-  [[nodiscard]] bool lacks_a_file() const { return lacks_a_file_; }
 
  private:
   using Key = std::pair<seal::Stream, std::uint64_t>;
-  struct Retention {
-    seal::Stream stream = seal::Stream::Events;
-    std::uint64_t leaf = 0;
-    std::uint64_t first = 0;
-    std::uint64_t last = 0;
-  };
   void take_block(std::uint64_t index, const seal::BlockLeaf& block);
   void hand_over(SealedSegment segment, bool is_newest);
   void judge(const SegmentCheck& segment);
   void judge_live(const SegmentCheck& segment);
   void judge_absent(const SegmentCheck& segment);
   [[nodiscard]] bool is_to_go(const SegmentCheck& segment) const;
+  Status explain_lacking(const AskAgain& ask_again);
   void judge_unknown(seal::Stream stream);
   [[nodiscard]] bool has_plain_form(seal::Stream stream, std::uint64_t number) const;
   void add_tail(Place place);
@@ -89,7 +95,6 @@ class Content {
   std::map<Key, SegmentLeaf> segment_leaves_;
   std::vector<Retention> retentions_;
   std::optional<Place> tail_;
-  bool lacks_a_file_ = false;
 
   std::mutex mutex_;  ///< of what the pool writes
   std::map<Key, SegmentCheck> checks_;

@@ -37,10 +37,10 @@ Status Epochs::load_notes(std::uint64_t first) {
   std::size_t used = 0;
   for (seal::Note& note : seal::parse_notes(*bytes, used)) {
     const auto checkpoint = seal::Checkpoint::from_text(note.text);
-    if (!checkpoint) break;
+    if (!checkpoint || checkpoint->size == 0) break;
     if (checkpoint->size > trusted_.checkpoint.size) continue;
-    const std::uint64_t leaf = checkpoint->size - (checkpoint->size > 0 ? 1 : 0);
-    const bool is_of_set = leaf - leaf % seal::kLeavesPerFile == first && checkpoint->size > 0;
+    const std::uint64_t leaf = checkpoint->size - 1;
+    const bool is_of_set = leaf - leaf % seal::kLeavesPerFile == first;
     if (!is_of_set || !notes_.try_emplace(checkpoint->size, std::move(note)).second) {
       findings_.add(Step::Epochs, Verdict::BadEpoch, {.leaf = leaf, .file = file_},
                     "a final checkpoint stands twice or in the wrong file");

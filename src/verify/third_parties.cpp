@@ -98,9 +98,15 @@ void ThirdParties::keep(Judged judged) {
 void ThirdParties::add_cosigned(std::string_view bytes, const std::string& file, const Rules& rules,
                                 WorkPool& pool) {
   std::size_t used = 0;
-  const std::vector<seal::Note> notes = seal::parse_notes(bytes, used);
-  if (used != bytes.size())
-    remark(*report_, file + ": bytes after offset " + std::to_string(used) + " are no notes");
+  std::vector<seal::Note> notes = seal::parse_notes(bytes, used);
+  const auto end = std::ranges::find_if(notes, [](const seal::Note& note) {
+    const auto checkpoint = seal::Checkpoint::from_text(note.text);
+    return !checkpoint || checkpoint->size == 0;
+  });
+  if (used != bytes.size() || end != notes.end())
+    remark(*report_, file + ": not read further than its " + std::to_string(end - notes.begin()) +
+                         " well-formed notes");
+  notes.erase(end, notes.end());
   std::vector<Judged> judged(notes.size());
   for (std::size_t begin = 0; begin < notes.size(); begin += kNotesAtOnce) {
     pool.submit([&, begin] {
@@ -110,9 +116,11 @@ void ThirdParties::add_cosigned(std::string_view bytes, const std::string& file,
   }
   pool.finish();
   for (Judged& one : judged) {
-    if (one.failure && one.failure->place.leaf >= trusted_->checkpoint.size &&
-        rules.pass_over_larger)
+    // What is larger can say that the log was cut; with a wrong signature it says nothing.
+    if (one.failure && one.failure->place.leaf >= trusted_->checkpoint.size) {
+      if (!rules.pass_over_larger) remark(*report_, file + " is not used: " + one.failure->reason);
       continue;
+    }
     keep(std::move(one));
   }
 }

@@ -1,5 +1,8 @@
 #include "verify/verify.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "verify/directory.hpp"
 #include "verify/files.hpp"
 #include "verify/verify_bundle.hpp"
@@ -9,8 +12,10 @@ namespace alibi::verify {
 namespace {
 
 bool is_bundle(const Directory& top) {
-  const auto claims = top.file("claims.csv");
-  return claims || claims.error().code != Errc::NotFound;
+  return std::ranges::any_of(std::array{"claims.csv", "SHA256SUMS"}, [&](const char* name) {
+    const auto file = top.file(name);
+    return file || file.error().code != Errc::NotFound;
+  });
 }
 
 }  // namespace

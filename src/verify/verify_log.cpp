@@ -21,14 +21,12 @@ namespace {
 
 using seal::LeafType;
 
-constexpr int kTries = 3;
-
 /// Everything that is judged while the leaves pass by.
 class LeafPass {
  public:
   LeafPass(const Evidence& evidence, const Inputs& inputs, const Trusted& trusted,
            ThirdParties& parties, bool is_growing, Findings& findings, Report& report,
-           WorkPool& pool, Progress& progress)
+           WorkPool& pool, Progress& progress, Content::AskAgain ask_again)
       : evidence_(evidence),
         inputs_(inputs),
         trusted_(trusted),
@@ -38,6 +36,7 @@ class LeafPass {
         report_(report),
         pool_(pool),
         progress_(progress),
+        ask_again_(std::move(ask_again)),
         epochs_(evidence, trusted, findings, pool),
         next_size_(parties.sizes().begin()) {}
 
@@ -74,7 +73,7 @@ class LeafPass {
       findings_.add(Step::Tree, Verdict::BadSignature, {.leaf = index},
                     "the leaves do not give the root of the final checkpoint of this epoch");
     order_->take(index, *leaf, findings_, report_);
-    content_->take(index, *leaf);
+    if (ask_again_ || leaf->type == LeafType::Retention) content_->take(index, *leaf);
     list_gap(index, *leaf, report_);
     if (next_size_ != parties_.sizes().end() && *next_size_ == index + 1) {
       parties_.take_size(index + 1, tree_.root(), leaf->time);
@@ -101,7 +100,7 @@ class LeafPass {
     order_->end(report_);
     parties_.end(last_time_);
     pool_.finish();
-    return content_->end();
+    return ask_again_ ? content_->end(ask_again_) : Status{};
   }
 
   const Evidence& evidence_;
@@ -113,6 +112,7 @@ class LeafPass {
   Report& report_;
   WorkPool& pool_;
   Progress& progress_;
+  Content::AskAgain ask_again_;  ///< empty: files are not looked at
   seal::GrowingTree tree_;
   Epochs epochs_;
   std::set<std::uint64_t>::const_iterator next_size_;
@@ -151,25 +151,50 @@ Result<std::optional<std::string>> read_checkpoint(const Directory& top, Finding
   return std::nullopt;
 }
 
-struct Attempt {
-  Report report;
-  bool lacks_a_file = false;
-};
-
-Result<Attempt> verify_once(Directory top, const Inputs& inputs, Progress& progress) {
-  Attempt attempt;
-  Report& report = attempt.report;
+/// The `retention` leaves of the log as it is by now, judged up to step 8, where it is the
+/// log that was judged and has grown. None: it is not.
+Result<std::vector<Retention>> retentions_by_now(const std::filesystem::path& path, Inputs inputs,
+                                                 std::string checkpoint_before) {
   Findings findings;
-  report.is_growing = is_being_written(top);
-  const auto slots = read_epoch_slots(top);
-  const auto bytes = read_checkpoint(top, findings);
+  Report report;
+  Progress progress;
+  inputs.notes = {{"the checkpoint before", std::move(checkpoint_before)}};
+  auto top = Directory::open(path);
+  if (!top) return std::unexpected(top.error());
+  const auto bytes = read_checkpoint(*top, findings);
   if (!bytes) return std::unexpected(bytes.error());
-  auto evidence = look_at_files(std::move(top), findings);
+  const auto evidence = look_at_files(std::move(*top), findings);
+  if (!evidence) return std::unexpected(evidence.error());
+  const auto trusted = trust_checkpoint(inputs, *bytes, findings);
+  if (!*evidence || !trusted) return std::vector<Retention>{};
+  WorkPool pool(inputs.threads);
+  auto parties = ThirdParties::make(inputs, *trusted, findings, report);
+  if (!parties) return std::unexpected(parties.error());
+  parties->add_returned({.pass_over_larger = true});
+  LeafPass pass(**evidence, inputs, *trusted, *parties, true, findings, report, pool, progress, {});
+  if (auto done = pass.run(); !done) return std::unexpected(done.error());
+  if (findings.failed_by(Step::Rollback) || !pass.content()) return std::vector<Retention>{};
+  return pass.content()->retentions();
+}
+
+}  // namespace
+
+Result<Report> verify_log(const std::filesystem::path& path, const Inputs& inputs,
+                          Progress& progress) {
+  auto top = Directory::open(path);
+  if (!top) return std::unexpected(top.error());
+  Report report;
+  Findings findings;
+  report.is_growing = is_being_written(*top);
+  const auto slots = read_epoch_slots(*top);
+  const auto bytes = read_checkpoint(*top, findings);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto evidence = look_at_files(std::move(*top), findings);
   if (!evidence) return std::unexpected(evidence.error());
   const auto trusted = trust_checkpoint(inputs, *bytes, findings);
   if (!*evidence || !trusted) {
     conclude(report, findings, {});
-    return attempt;
+    return report;
   }
   report.origin = trusted->checkpoint.origin;
   report.size = trusted->checkpoint.size;
@@ -186,35 +211,17 @@ Result<Attempt> verify_once(Directory top, const Inputs& inputs, Progress& progr
   if (auto done = add_third_parties(**evidence, report.is_growing, *parties, pool); !done)
     return std::unexpected(done.error());
   LeafPass pass(**evidence, inputs, *trusted, *parties, report.is_growing, findings, report, pool,
-                progress);
+                progress, [&] { return retentions_by_now(path, inputs, **bytes); });
   if (auto done = pass.run(); !done) return std::unexpected(done.error());
   if (slots)
     check_rollback(*slots, pass.last_epoch(), pass.has_ended_epoch(), report.is_growing,
                    report.size, findings);
   Ending ending;
-  if (pass.content()) {
-    ending.tail = pass.content()->tail();
-    attempt.lacks_a_file = pass.content()->lacks_a_file();
-  }
+  if (pass.content()) ending.tail = pass.content()->tail();
   ending.stale = staleness(inputs, report, pass.last_time(), pass.epoch_ms(), {});
   std::ranges::stable_sort(report.gaps, {}, [](const Gap& gap) { return gap.leaf.value_or(0); });
   conclude(report, findings, ending);
-  return attempt;
-}
-
-}  // namespace
-
-Result<Report> verify_log(const std::filesystem::path& path, const Inputs& inputs,
-                          Progress& progress) {
-  for (int i = 1;; ++i) {
-    auto top = Directory::open(path);
-    if (!top) return std::unexpected(top.error());
-    auto attempt = verify_once(std::move(*top), inputs, progress);
-    if (!attempt) return std::unexpected(attempt.error());
-    // A recorder may delete by rule what the checkpoint still had: ask a later one.
-    if (!attempt->report.is_growing || !attempt->lacks_a_file || i == kTries)
-      return std::move(attempt->report);
-  }
+  return report;
 }
 
 }  // namespace alibi::verify

@@ -214,7 +214,8 @@ def guessing(bench):
 def bundle_names(bench):
     files = interval(bench).all_files()
     for what, change in (("a file too many", {"more.txt": b"x\n"}), ("a directory too many", {"deep/er/x": b"x\n"}),
-                         ("a file too few", {"tree.csv": None}), ("a proof by another name", {"proofs/x": b"\n"}),
+                         ("a file too few", {"tree.csv": None}), ("no claims", {"claims.csv": None}),
+                         ("no sums", {"SHA256SUMS": None}), ("a proof by another name", {"proofs/x": b"\n"}),
                          ("SHA256SUMS of another", {"SHA256SUMS": b"0" * 64 + b"  README.txt\n"}),
                          ("an unknown claim", {"claims.csv": files["claims.csv"] + b"everything,true\n"}),
                          ("README changed", {"README.txt": b"another\n"})):

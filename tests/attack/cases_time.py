@@ -1,11 +1,18 @@
 """Cases 36 to 40, 54, 55: time, silence, deletion."""
 
+import fcntl
+import os
+import shutil
+import subprocess
+import threading
+import time
+
 import bundler
 import maker
 import primitives as p
 import story
 from cases_log import epoch_leaves
-from harness import case
+from harness import SECOND, Skip, case, judge
 
 
 def shifted(log, since, seconds):
@@ -186,6 +193,98 @@ def retention(bench):
     log = deleted(True)
     log.files[log.segments[0].name() + ".csv.zst"] = log.all_files().get("x", bench.good().all_files()[log.segments[0].name() + ".csv.zst"])
     bench.expect("only the seed is gone yet", log, "PASS-GAPS")
+
+
+def grow(directory, before, after):
+    """The files of `after` in place of those of `before`, in a recorder's order."""
+    def order(name):
+        return (name == "log/checkpoint", name not in after), name
+    for name in sorted({*before, *after}, key=order):
+        path = os.path.join(directory, name)
+        if name not in after:
+            os.remove(path)
+        elif after[name] != before.get(name):
+            with open(path + ".tmp", "wb") as file:
+                file.write(after[name])
+            os.rename(path + ".tmp", path)
+
+
+def judged_while_it_grows(bench, verifier, before, after):
+    """A verifier that has read the leaves finds a seed slow to open; meanwhile the log becomes
+    `after`."""
+    seed = before.segments[0].name() + ".seed"
+    for wait in (1, 3, 9):  # where the verifier is slower than that, it sees `after` only
+        directory = bench.write(before)
+        with open(os.path.join(directory, "lock"), "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            later = threading.Timer(wait, grow, (directory, before.all_files(), after.all_files()))
+            later.start()
+            answer = judge(["strace", "-f", "-o", os.path.join(bench.directory, "strace.txt"), "-e", "trace=openat",
+                            "-P", os.path.basename(seed), "-P", os.path.join(directory, seed),
+                            "-e", "inject=openat:delay_enter=%d:when=1" % (2 * wait * 1000000)]
+                           + verifier + [directory] + bench.arguments(before.log_key.vkey(), {}, ["--json"]))
+            later.join()
+        if answer.get("size") == len(before.leaves):
+            return answer
+    return answer
+
+
+@case("54_retention_while_it_is_read")
+def retention_while_it_is_read(bench):
+    if not shutil.which("strace"):
+        raise Skip("strace is not installed")
+
+    def deleted(log, *leaves):
+        for type_, pairs in leaves:
+            log.add(type_, **pairs)
+        log.end_epoch()
+        for ending in (".csv.zst", ".csv", ".seed"):
+            log.files[log.segments[0].name() + ending] = None
+        return log
+
+    good, number = bench.good(), bench.good().segments[0].number
+    told = ("retention", dict(stream="events", first=number, last=number, rule="budget_bytes"))
+    another, fork = bench.two_histories()
+    for what, before, after, verdict in (
+            ("told in a later leaf", good, deleted(bench.good(), told), "PASS-GAPS"),
+            ("not told", good, deleted(bench.good()), "MISSING"),
+            ("told in another history", another, deleted(fork, told), "MISSING")):
+        for who, verifier in (("second", [SECOND]), ("alibi", [bench.alibi, "verify"])):
+            if not verifier[0]:
+                continue
+            answer = judged_while_it_grows(bench, verifier, before, after)
+            bench.check("%s: %s" % (what, who), answer["verdict"] == verdict and answer["size"] == len(before.leaves),
+                        answer)
+            if verdict == "PASS-GAPS":
+                bench.check("the leaf is named: " + who, ["retention"] == [
+                    gap["type"] for gap in answer["gaps"] if gap["leaf"] == len(before.leaves)], answer["gaps"])
+
+
+@case("54_larger_cosigned_notes")
+def larger_cosigned_notes(bench):
+    """A note in cosigned/ that is larger than the checkpoint: the log was cut, or it grows."""
+    log, longer = bench.good(), bench.good()
+    longer.add("note", what="remark", text="later")
+    longer.end_epoch()
+    longer.cosign(longer.witnesses["a1"], longer.witnesses["b1"])
+    note = longer.cosigned[-1]
+    spoiled = note[:-20] + (b"AAAA" if note[-20:-16] != b"AAAA" else b"BBBB") + note[-16:]
+    unsigned = note.replace(log.origin.encode(), b"alibi/another", 1)
+    for what, added, verdict in (("signed", note, "TRUNCATED"), ("a witness's line is wrong", spoiled, "PASS"),
+                                 ("of another log", unsigned, "PASS"), ("cut", note[:-7], "PASS")):
+        files = log.all_files()
+        files["log/cosigned/%020d.txt" % 0] += added
+        bench.expect("larger, " + what, files, verdict, key=bench.good_key())
+        files["lock"] = b""
+        directory = bench.write(files)
+        with open(os.path.join(directory, "lock"), "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            bench.expect("larger while it grows, " + what, directory, "PASS", key=bench.good_key())
+    files = log.all_files()
+    lines = files["log/cosigned/%020d.txt" % 0].split(b"\n")
+    lines[1], lines[2] = lines[2], lines[1]  # a note, but of no checkpoint: it is not read further
+    files["log/cosigned/%020d.txt" % 0] = b"\n".join(lines)
+    bench.expect("a note of no checkpoint is the first", files, "PASS-UNWITNESSED", key=bench.good_key())
 
 
 @case("55_retention_back_dated")
