@@ -42,6 +42,15 @@ TEST(GatePolicy, OfTheExample) {
   EXPECT_EQ(policy->tell.persons.size(), 1U);
 }
 
+TEST(GatePolicy, OfTheExampleOfBoundaries) {
+  const auto policy = load_gate_policy(ALIBI_SOURCE_DIR "/docs/examples/gate-boundary.toml");
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_EQ(policy->zones.size(), 5U);
+  EXPECT_EQ(policy->rules.size(), 4U);
+  EXPECT_TRUE(policy->rules[3].is_export);
+  EXPECT_FALSE(policy->otherwise.is_export);
+}
+
 TEST(GatePolicy, EmptyAllowsAndHasOneZone) {
   const auto policy = read("");
   ASSERT_TRUE(policy);

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <systemd/sd-bus.h>
@@ -43,6 +45,21 @@ Status wait_for(pid_t pid, const std::string& name) {
   return fail(Errc::Io, name + " did not end");
 }
 
+/// 0, or why nobody takes a line.
+int connect_to_log() {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+  int error = EPROTOTYPE;
+  for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
+    if (error != EPROTOTYPE) break;
+    const UniqueFd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    const bool is_there =
+        fd.is_open() &&
+        ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+    error = is_there ? 0 : errno;
+  }
+  return error;
+}
+
 }  // namespace
 
 Status notify_desktop(const Message& message) {
@@ -67,6 +84,8 @@ Status notify_desktop(const Message& message) {
 }
 
 Status write_syslog(const Message& message) {
+  // syslog(3) says nothing when nobody listens.
+  if (const int error = connect_to_log(); error != 0) return fail_errno(error, "connect to /dev/log");
   std::string line = message.subject + "; " + message.text;
   for (char& c : line)
     if (c == '\n') c = ';';

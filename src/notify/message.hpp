@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -19,7 +20,7 @@ struct Message {
   std::string from;
   std::string id;  ///< the same over all attempts, so that receivers can see repetitions
   std::string subject;
-  std::string text;  ///< of Webhook JSON
+  std::string text;             ///< of Webhook JSON
   std::int64_t created_s = 0;   ///< Unix time
   std::int64_t next_try_s = 0;  ///< Unix time
   std::uint32_t attempts = 0;
@@ -37,6 +38,9 @@ Status deliver(const Message& message);
 Status send_mail(const Message& message);
 Status post_webhook(const Message& message);
 Status send_messenger(const Message& message);
+/// Whether a packet of IP Messenger confirms the message of that number:
+/// "1:17:user:host:33:4711" (RECVMSG) confirms 4711.
+[[nodiscard]] bool is_receipt(std::string_view packet, std::string_view number);
 Status notify_desktop(const Message& message);
 Status write_syslog(const Message& message);
 Status run_command(const std::vector<std::string>& command, const std::string& input);

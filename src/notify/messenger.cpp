@@ -64,20 +64,6 @@ std::string short_text(std::string text) {
   return text;
 }
 
-/// "1:17:user:host:33:4711" acknowledges number 4711.
-bool is_receipt(std::string_view answer, std::string_view number) {
-  for (int field = 0; field < 4; ++field) {
-    const std::size_t colon = answer.find(':');
-    if (colon == std::string_view::npos) return false;
-    answer.remove_prefix(colon + 1);
-  }
-  unsigned command = 0;
-  const auto [end, error] = std::from_chars(answer.data(), answer.data() + answer.size(), command);
-  if (error != std::errc() || (command & kCommandMask) != kReceiveMessage) return false;
-  answer.remove_prefix(static_cast<std::size_t>(end - answer.data()));
-  return answer.starts_with(':') && answer.substr(1).starts_with(number);
-}
-
 bool wait_receipt(int fd, std::string_view number) {
   const std::int64_t until = read_clock_ns(CLOCK_MONOTONIC) / 1'000'000 + kPatienceMs;
   for (;;) {
@@ -92,6 +78,21 @@ bool wait_receipt(int fd, std::string_view number) {
 }
 
 }  // namespace
+
+bool is_receipt(std::string_view answer, std::string_view number) {
+  for (int field = 0; field < 4; ++field) {
+    const std::size_t colon = answer.find(':');
+    if (colon == std::string_view::npos) return false;
+    answer.remove_prefix(colon + 1);
+  }
+  unsigned command = 0;
+  const auto [end, error] = std::from_chars(answer.data(), answer.data() + answer.size(), command);
+  if (error != std::errc() || (command & kCommandMask) != kReceiveMessage) return false;
+  answer.remove_prefix(static_cast<std::size_t>(end - answer.data()));
+  if (!answer.starts_with(':') || !answer.substr(1).starts_with(number)) return false;
+  answer.remove_prefix(1 + number.size());
+  return answer.empty() || answer[0] == '\0' || answer[0] == ':';
+}
 
 Status send_messenger(const Message& message) {
   const Target target = split(message.target[0]);

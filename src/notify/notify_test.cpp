@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "notify/grouping.hpp"
+#include "notify/message.hpp"
 #include "notify/outbox.hpp"
 
 namespace alibi::notify {
@@ -63,6 +64,18 @@ TEST(Grouping, TextSaysAll) {
   EXPECT_THAT(text_of(report), HasSubstr("What:      leak/2 (upload of private files)\nSince:     2023-11-14 22:13:20 UTC"));
   EXPECT_THAT(text_of(report), HasSubstr("Seen:      1 flows, 5 packets, 2023-11-14 22:15:00 UTC"));
   EXPECT_THAT(text_of(report), HasSubstr("Done:      its packets are dropped"));
+}
+
+TEST(Messenger, OnlyTheReceiptOfTheMessage) {
+  EXPECT_TRUE(is_receipt("1:17:user:host:33:4711", "4711"));
+  EXPECT_TRUE(is_receipt(std::string_view("1:17:user:host:8388641:4711\0group", 33), "4711")) << "with options";
+  EXPECT_TRUE(is_receipt("1:17:user:host:33:4711:", "4711"));
+  EXPECT_FALSE(is_receipt("1:17:user:host:33:47110", "4711")) << "of another message";
+  EXPECT_FALSE(is_receipt("1:17:user:host:33:471", "4711"));
+  EXPECT_FALSE(is_receipt("1:17:user:host:32:4711", "4711")) << "a message, not a receipt";
+  EXPECT_FALSE(is_receipt("1:17:user:host:33", "4711"));
+  EXPECT_FALSE(is_receipt("1:17:user:33:4711", "4711"));
+  EXPECT_FALSE(is_receipt("", "4711"));
 }
 
 TEST(Outbox, KeepsUntilRemoved) {

@@ -71,10 +71,10 @@ class Network:
 
 
 class Gate:
-    """`alibi gate` in a namespace, ready when entered."""
+    """`alibi gate` in a namespace, ready when entered. `within`: a program that starts it."""
 
-    def __init__(self, ns, directory, policy, devices="ra", words=()):
-        self.ns, self.devices, self.words = ns, devices, words
+    def __init__(self, ns, directory, policy, devices="ra", words=(), within=()):
+        self.ns, self.devices, self.words, self.within = ns, devices, words, within
         self.log = directory.path / f"gate-{time.monotonic_ns()}"
         self.policy = directory.path / "gate.toml"
         self.policy.write_text(policy)
@@ -84,7 +84,7 @@ class Gate:
     def __enter__(self):
         with open(self.messages, "ab") as messages:
             self.process = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{self.ns.name}", ALIBI, "gate", "--dev", self.devices, "--policy",
+                ["nsenter", f"--net=/run/netns/{self.ns.name}", *self.within, ALIBI, "gate", "--dev", self.devices, "--policy",
                  str(self.policy), "--dir", str(self.log), *self.words],
                 stdin=subprocess.DEVNULL, stdout=messages, stderr=messages)
         self.wait(lambda: self.state().get("pid") == self.process.pid, "the gate is not ready")

@@ -228,4 +228,5 @@ def test(directory):
             process.wait()
 
 
-stand.main(test)
+if __name__ == "__main__":
+    stand.main(test)
