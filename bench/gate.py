@@ -26,7 +26,7 @@ KEY = bytes(range(16))
 
 
 def policy(directory, sticky="0s"):
-    (directory.path / "key").write_bytes(KEY)
+    (directory.path / "key").write_text(KEY.hex() + "\n")
     rules = "".join(f'[[rule]]\ncategory = {n}\naction = "{a}"\n' for a, n in ACTIONS.items())
     return f'[keys]\n1 = "file:{directory.path}/key"\n[marks]\nsticky = "{sticky}"\nforged = "ignore"\n' + rules
 

@@ -92,7 +92,7 @@ def class_of_v2(option, source, keys, unix_s):
     if number not in keys:
         return "unverified"
     diagnoses = [struct.unpack("!IBB", option[6 + 6 * i:12 + 6 * i]) for i in range(option[5])]
-    for age in range(-1, 57):
+    for age in range(-1, 58):
         expected = packets.v2(diagnoses, keys[number], source, unix_s - 64 * age, number, option[0])
         if expected[-4:] == option[-4:]:
             return "good" if age <= 1 else "stale"

@@ -29,7 +29,7 @@ LEAK, OUTDATED, MALWARE = (p.v1([(NOW, c, 1)]) for c in (2, 9, 1))
 
 
 def policy(directory):
-    (directory.path / "key").write_bytes(KEY)
+    (directory.path / "key").write_text(KEY.hex() + "\n")
     text = EXAMPLE.read_text().replace("10min", "0s")
     for theirs, ours in (("eth1", "ra"), ("wg0", "tun0"), ("10.1.0.0/16", "10.71.1.0/24"),
                          ("fd00:1::/64", "fd71:1::/64"), ("10.9.0.0/24", "10.71.9.0/24"),

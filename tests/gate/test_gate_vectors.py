@@ -261,7 +261,7 @@ def garbage(program):
 
 
 def test(directory):
-    (directory.path / "one").write_bytes(KEYS[1])
+    (directory.path / "one").write_text(KEYS[1].hex())
     (directory.path / "nine").write_text(KEYS[9].hex() + "\n")
     policy = POLICY.format(one=directory.path / "one", nine=directory.path / "nine")
     with NetNs("gate") as ns, Gate(ns, directory, policy, "lo") as gate:
@@ -276,4 +276,5 @@ def test(directory):
         that(gate.fresh_state()["counters"]["unaltered"] == 0, "a change was refused")
 
 
-stand.main(test)
+if __name__ == "__main__":
+    stand.main(test)
