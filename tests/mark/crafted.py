@@ -41,6 +41,14 @@ def datagram(source, target, port, payload, surplus=b""):
     return ip_packet(source, target, 17, checksummed(body, 6, pseudo) + surplus)
 
 
+def surplus(payload, options):
+    """The area behind it, with a right option checksum (RFC 9868)."""
+    pad = b"\0" * (len(payload) & 1)
+    length = len(pad) + 2 + len(options)
+    total = wire.sum16(b"\0\0" + options + b"\0" * (len(options) & 1) + struct.pack(">H", length))
+    return pad + struct.pack(">H", total ^ 0xffff) + options
+
+
 def send(b, ns, device, to_mac, packets, *how):
     kind = {4: b"\x08\x00", 6: b"\x86\xdd"}
     frames = [bytes.fromhex(to_mac.replace(":", "")) + b"\x02" * 6 + kind[p[0] >> 4] + p for p in packets]

@@ -6,11 +6,13 @@ the host by, the document says."""
 
 import socket
 import struct
+import time
 
 import box
 import crafted
 import wire
 
+KEY = bytes(range(16))
 TIME = 1700000000
 FORGED = struct.pack(">IBB", TIME, 10, 1)  # "policy", where the host would say "malware"
 OWN = struct.pack(">IBB", TIME, 1, 2)
@@ -78,6 +80,54 @@ def run(b, source, target, device_mac, expected, read):
     assert delta["sack_trimmed"] >= 3, delta
 
 
+OF_OTHERS = crafted.surplus(b"even", b"\x7f\x08\x12\x34data\0\0")
+UDP_CASES = {  # payload, surplus area, diagnoses of the host's that have room in it
+    "forged v1": (b"even", crafted.surplus(b"even", b"\x7f\x0bMK\x01" + FORGED), (1, 0)),
+    "forged v1, odd": (b"odd", crafted.surplus(b"odd", b"\x7f\x0bMK\x01" + FORGED), (1, 0)),
+    "forged v2": (b"even", crafted.surplus(b"even", b"\x7f\x10MK\x23\1" + FORGED + b"\1\2\3\4"), (1, 1)),
+    "six forged, odd": (b"odd", crafted.surplus(b"odd", b"\x7f\x29MK\6" + FORGED * 6), (2, 2)),
+    "behind another option": (b"odd", crafted.surplus(b"odd", b"\5\4ab\x7f\x0bMK\1" + FORGED), (1, 0)),
+    "wrong option checksum": (b"even", b"\x12\x34\x7f\x0bMK\1" + FORGED, (1, 0)),
+    "longer than the area": (b"even", crafted.surplus(b"even", b"\x7f\x40MK\6" + FORGED), (1, 0)),
+    "short": (b"odd", crafted.surplus(b"odd", b"\x7f\4MK"), (0, 0)),
+    "the area's largest": (b"even", crafted.surplus(b"even", b"\x7f\x0bMK\1" + FORGED + b"\0" * 51), (2, 2)),
+}
+
+
+def uexp(packet):
+    """The mark in the surplus area, zeros behind it, under a right option checksum."""
+    is_odd = len(packet.payload) & 1
+    aligned = packet.surplus[is_odd:]
+    total = wire.sum16(aligned + b"\0" * (len(aligned) & 1) + struct.pack(">H", len(packet.surplus)))
+    assert total == 0xffff and (not is_odd or packet.surplus[0] == 0), packet.surplus.hex()
+    option = aligned[2:2 + aligned[3]] if len(aligned) > 3 and aligned[2] else b""
+    assert not any(aligned[2 + len(option):]), packet.surplus.hex()
+    return option
+
+
+def datagrams(b, source, target, mac, version, expected, key):
+    before = b.mark("list")["packets"]
+    capture = b.capture("udp.pcap")
+    began = int(time.time())
+    crafted.send(b, b.left, "l0", mac, [crafted.datagram(source, target, 4000 + k, payload, area)
+                                        for k, (payload, area, _) in enumerate(UDP_CASES.values())])
+    windows = range(began // 64, int(time.time()) // 64 + 1)
+    got = {p.sport: p for p in wire.read_capture(capture.stop(), source, 17)}
+    for k, (name, (payload, area, counts)) in enumerate(UDP_CASES.items()):
+        packet, count = got[4000 + k], counts[version - 1]
+        assert packet.payload == payload and len(packet.surplus) == len(area), name
+        assert packet.is_sum_right and packet.is_ip_sum_right, name
+        option = uexp(packet)
+        assert bool(option) == bool(count), (name, packet.surplus.hex())
+        if option and version == 1:
+            assert wire.read_v1(b"\xfd" + bytes([len(option) - 2]) + option[4:]) == expected[:count], name
+        elif option:
+            assert wire.read_v2(option, 127)[1] == expected[:count], name
+            assert option[-4:] in [wire.tag(key, source, option, w) for w in windows], name
+    after = b.mark("list")["packets"]
+    assert after["foreign_marks"] - before["foreign_marks"] == len(UDP_CASES)
+
+
 def replayed(b, source, target, mac):
     """A mark of the host's own from before; the diagnosis was taken back since."""
     capture = b.capture("own.pcap")
@@ -92,10 +142,9 @@ def replayed(b, source, target, mac):
 
 def unmarked(b, source, target, mac):
     """What the guard cannot mark is counted; and what it does not see."""
-    trailer = b"\x12\x34\x7f\x0bMK\x01" + FORGED
     sent = {
         2000: ("unmarked_over_mtu", crafted.segment(source, target, 2000, STAMP, b"x" * (1448 if len(source) == 4 else 1428))),
-        2001: ("unmarked_surplus_used", crafted.datagram(source, target, 2001, b"even", trailer)),
+        2001: ("unmarked_surplus_used", crafted.datagram(source, target, 2001, b"even", OF_OTHERS)),
         2002: ("unmarked_surplus_used", crafted.datagram(source, target, 2002, b"odd", b"\0")),
     }
     if len(source) == 4:
@@ -120,7 +169,7 @@ def unmarked(b, source, target, mac):
 
 def test(b):
     key = b.directory / "key"
-    key.write_text("00" * 16)
+    key.write_text(KEY.hex())
     mac = crafted.mac_of(b, b.right, "r0")
     pairs = [tuple(socket.inet_pton(f, a) for a in pair) for f, pair in
              ((socket.AF_INET, (box.LEFT4, box.RIGHT4)), (socket.AF_INET6, (box.LEFT6, box.RIGHT6)))]
@@ -130,6 +179,7 @@ def test(b):
         b.mark("add", "leak", 1, "--at", "2023-11-14T22:13:19Z")
         for source, target in pairs:
             run(b, source, target, mac, [(TIME, 1, 2), (TIME - 1, 2, 1)], read)
+            datagrams(b, source, target, mac, 2 if words else 1, [(TIME, 1, 2), (TIME - 1, 2, 1)], KEY)
         if not words:
             for source, target in pairs:
                 unmarked(b, source, target, mac)
