@@ -46,6 +46,11 @@ class Program:
         import subprocess
         return json.loads(subprocess.check_output(["bpftool", "-j", "prog", "show", "id", number]))["name"]
 
+    def mean_ns(self):
+        """Of each run since kernel.bpf_stats_enabled was set (/proc/PID/fdinfo, proc(5))."""
+        facts = dict(re.findall(r"^(\w+):\s*(\d+)", pathlib.Path(f"/proc/self/fdinfo/{self.fd}").read_text(), re.MULTILINE))
+        return int(facts["run_time_ns"]) / max(1, int(facts["run_cnt"]))
+
     def run(self, frame, repeat=1):
         """(return code, packet afterwards, nanoseconds)"""
         given = ctypes.create_string_buffer(frame, len(frame))

@@ -19,9 +19,10 @@ cp "$package" "$root/alibi.deb"
 "$here/make_later" "$package" "$root/later.deb"
 inside() { MOUNTS="proc dev" "$tests/debian_root/enter" "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
 inside apt-get update -q >/dev/null
-inside apt-get install -y -q --no-install-recommends /alibi.deb procps >/dev/null
+inside apt-get install -y -q --no-install-recommends /alibi.deb procps iproute2 >/dev/null
 
 install -m 755 "$here/service_inside.sh" "$root/judge"
+install -m 755 "$here/gate_inside.sh" "$root/judge-gate"
 cat >"$root/etc/systemd/system/judge.service" <<'UNIT'
 [Unit]
 After=multi-user.target

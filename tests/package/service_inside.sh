@@ -65,6 +65,8 @@ systemctl daemon-reload
 ! systemctl restart alibi.service 2>/dev/null || fail "restart was not refused"
 [ "$(property ActiveState)" = active ] || fail "stopped all the same"
 
+/judge-gate || exit 1
+
 echo "-- upgrade: the new program, nothing lost"
 pid=$(property MainPID)
 export DEBIAN_FRONTEND=noninteractive
