@@ -20,12 +20,27 @@ TEST(NetworkKey, IsThirtyTwoDigitsAndPerhapsOneLineEnd) {
 
 TEST(NetworkKey, NothingElseIsOne) {
   const std::string raw(16, 'k');
-  for (const std::string& text :
-       {std::string(), std::string("\n"), kDigits + "\n\n", kDigits + "\r\n", kDigits + "\r", kDigits + " ",
-        " " + kDigits, "\n" + kDigits, kDigits + kDigits, kDigits + "\n" + kDigits, kDigits.substr(1),
-        kDigits + "0", "0x" + kDigits.substr(2), kDigits.substr(0, 31) + "g", "+" + kDigits.substr(1),
-        kDigits.substr(0, 16) + "\n" + kDigits.substr(17), raw, raw + "\n", std::string(32, '\0'),
-        kDigits.substr(0, 31) + std::string(1, '\0'), kDigits + std::string(1, '\0')})
+  for (const std::string& text : {std::string(),
+                                  std::string("\n"),
+                                  kDigits + "\n\n",
+                                  kDigits + "\r\n",
+                                  kDigits + "\r",
+                                  kDigits + " ",
+                                  " " + kDigits,
+                                  "\n" + kDigits,
+                                  kDigits + kDigits,
+                                  kDigits + "\n" + kDigits,
+                                  kDigits.substr(1),
+                                  kDigits + "0",
+                                  "0x" + kDigits.substr(2),
+                                  kDigits.substr(0, 31) + "g",
+                                  "+" + kDigits.substr(1),
+                                  kDigits.substr(0, 16) + "\n" + kDigits.substr(17),
+                                  raw,
+                                  raw + "\n",
+                                  std::string(32, '\0'),
+                                  kDigits.substr(0, 31) + std::string(1, '\0'),
+                                  kDigits + std::string(1, '\0')})
     EXPECT_FALSE(parse_network_key(text)) << testing::PrintToString(text);
 }
 

@@ -5,11 +5,13 @@ import struct
 
 import wire
 
-# Frames in hexadecimal on standard input, one a line; "bypass": not through the way out of the host.
+# Frames in hexadecimal on standard input, one a line; "bypass": not through the way out of the
+# host; "guest": each behind a virtio_net_hdr, as virtual machines hand them over.
 SEND = """
 import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0))
 if sys.argv[2:] == ["bypass"]: s.setsockopt(263, 20, 1)  # SOL_PACKET, PACKET_QDISC_BYPASS
+if sys.argv[2:] == ["guest"]: s.setsockopt(263, 15, 1)  # PACKET_VNET_HDR
 for line in sys.stdin: s.send(bytes.fromhex(line))
 """
 
@@ -35,6 +37,21 @@ def segment(source, target, port, options=b"", payload=b"", flags=0x10):
     return ip_packet(source, target, 6, checksummed(body, 16, pseudo))
 
 
+def guest_header(packet, segment_bytes=0):
+    """Checksum left to the host, and the cutting too where it is longer than a segment (virtio 1.2, 5.1.6.2).
+    The packet is to have the sum of its pseudo header only."""
+    is_v6 = packet[0] >> 4 == 6
+    protocol, head = (packet[6], 40) if is_v6 else (packet[9], 20)
+    addresses = packet[8:40] if is_v6 else packet[12:20]
+    at = head + (16 if protocol == 6 else 6)
+    length = len(packet) - head if protocol == 6 else int.from_bytes(packet[head + 4:head + 6], "big")
+    seed = struct.pack(">H", wire.sum16(addresses + struct.pack(">HH", protocol, length)))
+    l4_bytes = (packet[head + 12] >> 4) * 4 if protocol == 6 else 8
+    kind = 0 if not segment_bytes else 4 if is_v6 else 1
+    return struct.pack("=BBHHHH", 1, kind, 14 + head + l4_bytes, segment_bytes, 14 + head, at - head), \
+        packet[:at] + seed + packet[at + 2:]
+
+
 def datagram(source, target, port, payload, surplus=b""):
     body = struct.pack(">HHHH", port, 6000, 8 + len(payload), 0) + payload
     pseudo = source + target + struct.pack(">HH", 17, len(body))
@@ -51,7 +68,11 @@ def surplus(payload, options):
 
 def send(b, ns, device, to_mac, packets, *how):
     kind = {4: b"\x08\x00", 6: b"\x86\xdd"}
-    frames = [bytes.fromhex(to_mac.replace(":", "")) + b"\x02" * 6 + kind[p[0] >> 4] + p for p in packets]
+    headers = [b""] * len(packets)
+    if how == ("guest",):
+        headers, packets = zip(*packets)
+    frames = [header + bytes.fromhex(to_mac.replace(":", "")) + b"\x02" * 6 + kind[p[0] >> 4] + p
+              for header, p in zip(headers, packets)]
     sender = b.python(ns, SEND, device, *how, is_marked=False)
     sender.communicate("".join(f.hex() + "\n" for f in frames), timeout=20)
     assert sender.returncode == 0

@@ -50,7 +50,7 @@ class Container:
             b.inside(ns, "ip", "addr", "add", f"{four}/24", "dev", device)
             b.inside(ns, "ip", "addr", "add", f"{six}/64", "dev", device, "nodad")
             b.inside(ns, "ip", "link", "set", device, "up")
-            b.inside(ns, "ethtool", "-K", device, *"tx off tso off gso off gro off rx off".split())
+        self.offloads("off")
         b.inside(self.name, "ip", "route", "add", "default", "via", OUTER4)
         b.inside(self.name, "ip", "-6", "route", "add", "default", "via", OUTER6)
         for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
@@ -58,6 +58,10 @@ class Container:
         file = b.directory / "rules.nft"
         file.write_text('table inet t {\nchain c {\ntype nat hook postrouting priority 100;\noifname "l0" masquerade\n}\n}\n')
         b.inside(b.left, "nft", "-f", file)
+
+    def offloads(self, word):
+        for ns, device in ((self.name, "c0"), (self.box.left, "c1")):
+            self.box.inside(ns, "ethtool", "-K", device, *[x for o in ("tx", "tso", "gso", "gro", "rx") for x in (o, word)])
 
     def python(self, code, *words):
         b = self.box
@@ -185,6 +189,9 @@ def test(b):
     b.mark("add", "leak", 2)
     container = Container(b, b.cgroup)  # later than marking
     talk(b, container)
+    container.offloads("on")  # large segments come through here, and are cut at the way out
+    talk(b, container)
+    container.offloads("off")
     next_window(b, container)
     forge(b, container)
     outside(b)
