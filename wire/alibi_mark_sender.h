@@ -8,7 +8,7 @@
 #include "wire/alibi_mark.h"
 
 enum alibi_mark_sender_limits {
-  ALIBI_MARK_SENDER_WIRE_VERSION = 2, /* changed with any layout: pinned maps of another one are refused */
+  ALIBI_MARK_SENDER_WIRE_VERSION = 3, /* changed with any layout: pinned maps of another one are refused */
 };
 
 struct alibi_mark_entry {
@@ -54,10 +54,11 @@ struct alibi_mark_counters {
   __u64 fragments;
   __u64 no_checksum;     /* UDP checksum 0 */
   __u64 surplus_used;    /* UDP, by somebody else's options */
+  __u64 other_protocols; /* IP, but neither TCP nor UDP */
   __u64 failed;          /* the kernel refused */
   __u64 existing_marked; /* sockets older than marking that were switched on */
   __u64 existing_failed;
 };
-ALIBI_WIRE_TYPE(struct alibi_mark_counters, 16 * 8);
+ALIBI_WIRE_TYPE(struct alibi_mark_counters, 17 * 8);
 
 #endif

@@ -77,6 +77,13 @@ static __always_inline bool is_of_this_host(struct __sk_buff *skb, struct guarde
   return !bpf_map_lookup_elem(&al_mk_devices, &from);
 }
 
+static __always_inline bool has_room_for_marks(const struct guarded *packet) {
+  if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) return true;
+  enum { FRAGMENT_HEADER = 44 }; /* counted as what it is */
+  if (!packet->is_v6 || packet->protocol != FRAGMENT_HEADER) MARK_COUNT(other_protocols);
+  return false;
+}
+
 static __always_inline bool look_at_ipv4(struct __sk_buff *skb, struct guarded *packet) {
   u8 h[20];
   if (bpf_skb_load_bytes(skb, packet->l3, h, sizeof(h)) || (h[0] >> 4) != 4) return false;
@@ -84,7 +91,7 @@ static __always_inline bool look_at_ipv4(struct __sk_buff *skb, struct guarded *
   packet->protocol = h[9];
   packet->ip_bytes = h[2] << 8 | h[3];
   if (header_bytes < 20 || packet->ip_bytes < header_bytes) return false;
-  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return false;
+  if (!has_room_for_marks(packet)) return false;
   if ((h[6] & 0x3f) || h[7]) {
     MARK_COUNT(fragments);
     return false;
@@ -115,7 +122,7 @@ static __always_inline bool look_at_ipv6(struct __sk_buff *skb, struct guarded *
     packet->protocol = next[0];
     at += (next[1] + 1) * 8;
   }
-  if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP) return false;
+  if (!has_room_for_marks(packet)) return false;
   if (packet->ip_bytes < at) return false;
   packet->l4 = packet->l3 + at;
   packet->l4_bytes = packet->ip_bytes - at;

@@ -84,6 +84,23 @@ std::optional<alibi_mark_device> guarded_by(const std::string& name) {
   return device;
 }
 
+/// Of a map; empty: it cannot be told.
+std::optional<std::uint32_t> value_bytes(const UniqueFd& map) {
+  bpf_map_info info{};
+  std::uint32_t bytes = sizeof(info);
+  if (!map.is_open() || ::bpf_obj_get_info_by_fd(map.get(), &info, &bytes) != 0)
+    return std::nullopt;
+  return info.value_size;
+}
+
+/// A map of another build that has another layout cannot be taken over; the programs
+/// that wrote it are replaced in a moment.
+void drop_other_layout(const bpf_map& map, const fs::path& path) {
+  const auto bytes = value_bytes(open_pin(path));
+  std::error_code ignored;
+  if (bytes && *bytes != ::bpf_map__value_size(&map)) fs::remove(path, ignored);
+}
+
 /// The keys of al_mk_devices.
 std::vector<alibi_mark_device> noted_devices(int map_fd) {
   std::vector<alibi_mark_device> keys;
@@ -169,12 +186,10 @@ Result<alibi_mark_state> KernelPrograms::read_state() {
   const auto fd = open_state_map();
   if (!fd) return std::unexpected(fd.error());
   const UniqueFd map(*fd);
-  bpf_map_info info{};
-  std::uint32_t bytes = sizeof(info);
-  if (::bpf_obj_get_info_by_fd(map.get(), &info, &bytes) != 0)
-    return fail_errno(errno, "read the state of marking");
+  const auto bytes = value_bytes(map);
+  if (!bytes) return fail_errno(errno, "read the state of marking");
   alibi_mark_state found{};
-  if (info.value_size != sizeof(found))
+  if (*bytes != sizeof(found))
     return fail(Errc::Unsupported, fmt::format("{} is of another version of alibi; end it with 'alibi "
                                                "mark off' of that version, or remove the directory",
                                                settings_.pins.string()));
@@ -198,7 +213,8 @@ alibi_mark_counters KernelPrograms::read_counters() const {
   alibi_mark_counters sum{};
   const UniqueFd map = open_pin(pin("al_mk_counters"));
   std::vector<alibi_mark_counters> all(static_cast<std::size_t>(::libbpf_num_possible_cpus()));
-  if (!map.is_open() || ::bpf_map_lookup_elem(map.get(), &kZero, all.data()) != 0) return sum;
+  if (value_bytes(map) != sizeof(sum)) return sum;  // none, or of another build
+  if (::bpf_map_lookup_elem(map.get(), &kZero, all.data()) != 0) return sum;
   constexpr std::size_t kCounters = sizeof(sum) / sizeof(std::uint64_t);
   auto* to = reinterpret_cast<__u64*>(&sum);
   for (const auto& one : all)
@@ -230,8 +246,10 @@ Status KernelPrograms::load() {
   const Object object(::bpf_object__open_mem(bytes, size, &options));
   if (!object) return refused(errno, "open the programs that mark");
   for (const char* name : {"al_mk_state", "al_mk_counters", "al_mk_devices"})
-    if (bpf_map* map = ::bpf_object__find_map_by_name(object.get(), name))
+    if (bpf_map* map = ::bpf_object__find_map_by_name(object.get(), name)) {
+      drop_other_layout(*map, pin(name));
       (void)::bpf_map__set_pin_path(map, pin(name).c_str());
+    }
   if (const int error = ::bpf_object__load(object.get()); error != 0)
     return refused(-error, "load the programs that mark");
   for (const char* name : {"al_mk_existing", "al_mk_guard"}) {

@@ -30,6 +30,7 @@ constexpr CounterName kCounters[] = {
     {"unmarked_fragments", &alibi_mark_counters::fragments},
     {"unmarked_no_checksum", &alibi_mark_counters::no_checksum},
     {"unmarked_surplus_used", &alibi_mark_counters::surplus_used},
+    {"unmarked_other_protocols", &alibi_mark_counters::other_protocols},
     {"unmarked_failed", &alibi_mark_counters::failed},
     {"existing_sockets", &alibi_mark_counters::existing_marked},
     {"existing_sockets_failed", &alibi_mark_counters::existing_failed},
