@@ -25,6 +25,8 @@ void tell_summary(const recorder::RunSummary& summary, const std::filesystem::pa
              report::count_text(summary.records, "record"), summary.exit_status,
              summary.lost == 0 ? "nothing lost" : fmt::format("{} LOST", summary.lost),
              directory.string());
+  if (!summary.unsealed.empty())
+    fmt::print(stderr, "alibi: recorded, but not sealed: {}\n", summary.unsealed);
 }
 
 std::string summary_json(const recorder::RunSummary& summary) {

@@ -13,8 +13,13 @@
 #include "import/host_log.hpp"
 #include "import/json_event.hpp"
 #include "import/line_reader.hpp"
+#include "seal/bytes.hpp"
+#include "seal/identity.hpp"
+#include "seal/sealer.hpp"
+#include "store/layout.hpp"
 #include "store/log_reader.hpp"
 #include "store/log_writer.hpp"
+#include "store/sha256.hpp"
 
 namespace alibi::import {
 namespace {
@@ -161,6 +166,20 @@ Record own_record(Kind kind, std::int64_t at_ns, std::string result, event::Extr
   return record;
 }
 
+/// As a recorder seals, but no third party is asked. Null: the log has no identity.
+std::unique_ptr<seal::Sealer> make_sealer(const std::filesystem::path& directory) {
+  if (!store::Layout{directory}.has_identity()) return nullptr;
+  const auto executable = store::sha256_of_file(store::real_disk(), "/proc/self/exe");
+  return std::make_unique<seal::Sealer>(
+      seal::SealLayout{directory},
+      seal::Session{.boot_id = seal::boot_id_now(),
+                    .version = ALIBI_VERSION,
+                    .recorder = executable ? seal::to_hex(*executable) : "",
+                    .config = {},
+                    .command = "import"},
+      seal::MakeWitnessing{});
+}
+
 class HostWriter {
  public:
   HostWriter(const ImportQuestion& question, std::string host)
@@ -205,8 +224,13 @@ Result<ImportedHost> HostWriter::write(HostLog::Finished finished) {
 Status HostWriter::write_all(std::vector<Record>& records, std::int64_t first_ns) {
   // Nothing is deleted to make room, and nobody waits for a full disk to be freed.
   const store::Limits limits{.budget_bytes = 0, .reserve_bytes = 0};
-  auto writer = store::LogWriter::open(question_.directory, boot_id_, limits);
+  const auto sealer = make_sealer(question_.directory);
+  auto writer =
+      store::LogWriter::open(question_.directory, boot_id_, limits, store::real_disk(), sealer.get());
   if (!writer) return std::unexpected(writer.error());
+  if (sealer && !(*writer)->sealing())
+    return fail(Errc::Io, "nothing is imported, because it cannot be sealed: " + sealer->state().fault);
+  if (sealer) sealer->start();
   std::int64_t reached_ns = first_ns;
   (*writer)->on_new_segment([&] {
     return store::LogWriter::SegmentHead{
@@ -219,7 +243,8 @@ Status HostWriter::write_all(std::vector<Record>& records, std::int64_t first_ns
     if (auto done = (*writer)->append(part); !done) return done;
     rest = rest.subspan(part.size());
   }
-  return (*writer)->close();
+  if (auto done = (*writer)->close(); !done) return done;
+  return sealer ? sealer->stop("imported") : Status{};
 }
 
 }  // namespace

@@ -440,6 +440,7 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   summary.flows = counts.flows;
   summary.packets = counts.packets.packets;
   summary.seconds = seconds;
+  if (recording.sealer) summary.unsealed = recording.sealer->state().fault;
   if (has_failed) return fail_errno(exec_error, fmt::format("cannot run {}", command[0]));
   return summary;
 }

@@ -38,8 +38,9 @@ class Tpm {
     ::setenv("TSS2_LOG", "all+NONE", 0);
     auto tpm = std::unique_ptr<Tpm>(new Tpm);
     if (const auto code = ::Tss2_TctiLdr_Initialize(tcti.c_str(), &tpm->tcti_); code != 0)
-      return fail(Errc::NotFound, fmt::format("no TPM at {}: {}; leave --tpm away, or name another one "
-                                              "as --tpm=TYPE:CONFIGURATION", tcti, ::Tss2_RC_Decode(code)));
+      return fail(Errc::NotFound, fmt::format("no TPM at {}: {}; is it there, and is this user allowed to "
+                                              "use it? `alibi init --tpm --tcti` names another one",
+                                              tcti, ::Tss2_RC_Decode(code)));
     if (const auto code = ::Esys_Initialize(&tpm->esys_, tpm->tcti_, nullptr); code != 0)
       return refused("connect", code);
     // A simulated TPM must be started; on a real one the firmware did that.
