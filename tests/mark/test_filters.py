@@ -4,8 +4,8 @@ as on kernels without tcx. Theirs stay as they are, ours does its work and goes.
 
 import json
 
+import between
 import box
-import exchange
 import wire
 
 # Programs that let everything pass: one is pinned, as many as are asked for are attached by
@@ -34,7 +34,7 @@ OURS = 0xa11b
 
 
 def filters(b):
-    """(preference, program) of each on the way out, and the text of it all."""
+    """(preference, program) of each on the way out, and tc's text of it."""
     text = b.inside(b.left, "tc", "-j", "filter", "show", "dev", "l0", "egress").stdout
     found = [(f["pref"], f["options"]["prog"]["id"]) for f in json.loads(text) if "prog" in f.get("options", {})]
     return found, text
@@ -42,8 +42,8 @@ def filters(b):
 
 def datagram_is_marked(b):
     capture = b.capture("filters.pcap")
-    exchange.exchange(b, box.RIGHT4)
-    sent = [p for p in wire.read_capture(capture.stop(), protocol=17) if p.payload == b"z" * 33]
+    assert b.python(b.left, between.UDP_SENDER, box.RIGHT4, between.UDP_PORT, "33").wait(20) == 0
+    sent = [p for p in wire.read_capture(capture.stop(), protocol=17) if len(p.payload) == 33]
     assert len(sent) == 1
     return bool(sent[0].surplus)
 
