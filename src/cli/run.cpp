@@ -25,8 +25,6 @@ void tell_summary(const recorder::RunSummary& summary, const std::filesystem::pa
              report::count_text(summary.records, "record"), summary.exit_status,
              summary.lost == 0 ? "nothing lost" : fmt::format("{} LOST", summary.lost),
              directory.string());
-  if (!summary.unsealed.empty())
-    fmt::print(stderr, "alibi: recorded, but not sealed: {}\n", summary.unsealed);
 }
 
 std::string summary_json(const recorder::RunSummary& summary) {
@@ -81,6 +79,8 @@ class Run : public Command {
     } else {
       tell_summary(*summary, options.directory);
     }
+    if (!summary->unsealed.empty())
+      fmt::print(stderr, "alibi: recorded, but not sealed: {}\n", summary->unsealed);
     return summary->exit_status;
   }
 

@@ -1,5 +1,6 @@
 """Cases 16 to 18, 42, 45 to 49, 52, 57, 58, 60: the real recorder on this machine."""
 
+import itertools
 import os
 import re
 import shutil
@@ -215,6 +216,38 @@ def fdatasync_fails(bench):
         hit = injected(bench, live, "EIO at fdatasync %d of %s" % (number, path), "fdatasync:error=EIO:when=%d" % number,
                        path, needs)
         bench.check("it was reached", hit)
+
+
+FILE_CALLS = ("openat", "read", "pread64", "write", "pwrite64", "fdatasync", "fsync", "rename", "ftruncate", "unlink")
+# What closing a block and ending an epoch touches.
+SEALED_FILES = ("log/leaves/%020d.csv" % 0, "log/epochs/%020d.txt" % 0, "log/checkpoint", "log/checkpoint.tmp",
+                "secret/epoch.key", "log", "events/%016d.csv" % 1, "events/%016d.seed" % 1)
+
+
+def calls_of(bench, live, path):
+    """How often a thread of a recorder does which call on a file."""
+    text = os.path.join(bench.directory, "strace.txt")
+    live.call("run", "--", "sh", "-c", "id; sleep 2; id", before=[
+        "strace", "-f", "-o", text, "-P", os.path.join(live.directory, path), "-e", "trace=" + ",".join(FILE_CALLS)])
+    counts = {}
+    with open(text, encoding="latin-1") as file:
+        for thread, call in re.findall(r"^(\d+) +(\w+)\(", file.read(), re.M):
+            counts[call, thread] = counts.get((call, thread), 0) + 1
+    return sorted({(call, number) for (call, _), count in counts.items() for number in range(1, min(count, 3) + 1)})
+
+
+@case("46_each_call_fails_slow")
+def each_call_fails(bench):
+    """Every system call on every file of a block and of the end of an epoch fails once with EIO."""
+    reached, numbers = 0, itertools.count()
+
+    def fresh():
+        return Live(bench, "log%d" % next(numbers))
+    for path in SEALED_FILES:
+        for call, number in calls_of(bench, fresh(), path):
+            reached += injected(bench, fresh(), "EIO at %s %d of %s" % (call, number, path),
+                                "%s:error=EIO:when=%d" % (call, number), path)
+    bench.check("calls that failed", reached >= 20, reached)
 
 
 @case("45_disk_full_slow")
