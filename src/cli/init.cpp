@@ -9,6 +9,7 @@
 #include "cli/command.hpp"
 #include "cli/log_options.hpp"
 #include "cli/output.hpp"
+#include "seal/age_file.hpp"
 #include "seal/identity.hpp"
 #include "seal/tpm_key.hpp"
 #include "store/directory_lock.hpp"
@@ -44,15 +45,19 @@ std::string qr_code(const std::string& text) {
 }
 
 std::string text_of(const seal::Identity& identity, const std::filesystem::path& directory) {
+  std::string recipients;
+  for (const std::string& recipient : identity.recipients)
+    recipients += fmt::format("encrypted for {}\n", recipient);
   return fmt::format(
       "origin        {}\n"
       "log key       {}\n"
       "epoch key     {}\n"
-      "genesis hash  {}\n\n"
+      "genesis hash  {}\n"
+      "{}\n"
       "What is recorded into {} from now on is sealed. Copy the log key and the genesis hash to "
       "another machine, or photograph them, now: whoever checks this log later needs them from "
       "there, because a copy that stood beside the log proves nothing.\n",
-      identity.origin, identity.log_key, identity.epoch_key, identity.genesis, directory.string());
+      identity.origin, identity.log_key, identity.epoch_key, identity.genesis, recipients, directory.string());
 }
 
 /// Numbers that sealing begins with: those after the last ones in the log.
@@ -79,6 +84,9 @@ class Init : public Command {
     directory_.declare(app);
     app.add_flag("--qr", has_code_, "Print the QR code also where there is no terminal");
     app.add_flag("--show", is_show_, "Print the identity that is there, and change nothing");
+    app.add_option("--recipient", recipients_,
+                   "Encrypt the log for this age recipient (age1...); can be given more than once")
+        ->type_name("AGE");
     app.add_flag("--tpm", has_tpm_, "Let the TPM keep the log's key, so that a copy of the disk cannot sign");
     app.add_option("--tcti", tcti_,
                    fmt::format("With --tpm: how to reach it, as tpm2-tss writes it [{}]",
@@ -88,6 +96,15 @@ class Init : public Command {
 
   Result<int> run() override {
     const auto directory = directory_.value();
+    if (is_show_ && !recipients_.empty())
+      return fail(Errc::Usage, "--show changes nothing: leave --recipient away");
+    for (const std::string& recipient : recipients_) {
+      const auto parsed = seal::parse_recipients(recipient);
+      if (!parsed || parsed->size() != 1 || parsed->front() != recipient)
+        return fail(Errc::Usage, fmt::format("--recipient {}: not an X25519 recipient of age (age1 and 58 "
+                                             "characters, as age-keygen prints it)",
+                                             recipient));
+    }
     const auto identity =
         is_show_ ? seal::read_identity(store::real_disk(), {directory}) : make(directory);
     if (!identity) {
@@ -118,6 +135,10 @@ class Init : public Command {
     if (!lock) return std::unexpected(lock.error());
     auto wanted = begin_after(directory);
     if (!wanted) return std::unexpected(wanted.error());
+    if (!recipients_.empty() && (wanted->first_event != 1 || wanted->first_packet != 1))
+      return fail(Errc::Usage, directory.string() + " has records already, which would stay readable: begin "
+                                                    "an encrypted log in an empty directory");
+    wanted->recipients = recipients_;
     if (has_tpm_) wanted->tcti = tcti_.empty() ? seal::kDefaultTcti : tcti_;
     return seal::create_identity(disk, {directory}, *wanted);
   }
@@ -127,6 +148,7 @@ class Init : public Command {
   bool is_show_ = false;
   bool has_tpm_ = false;
   std::string tcti_;
+  std::vector<std::string> recipients_;
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ class Record : public Command {
     app.add_flag("--print-config", is_print_, "Print the effective configuration and exit");
     app.add_flag("--detach", is_detach_,
                  "Detach what a stopped service left attached in the kernel, and exit");
+    app.add_flag("--mount", is_mount_,
+                 "Mount the memory that the open part of an encrypted log stands in, and exit");
     directory_.declare(app);
     packets_.declare(app);
     app.add_flag("--unowned", is_unowned_,
@@ -38,6 +40,7 @@ class Record : public Command {
       out.write(print_configuration(*options));
       return out.finish();
     }
+    if (is_mount_) return mount(*options);
     if (is_detach_) return detach(options->directory);
     options->config_sha256 = configuration_sha256(*options);
     const auto done = recorder::record(*options);
@@ -46,6 +49,14 @@ class Record : public Command {
   }
 
  private:
+  static Result<int> mount(const recorder::Options& options) {
+    const auto is_encrypted = recorder::mount(options);
+    if (!is_encrypted) return std::unexpected(is_encrypted.error());
+    Output out;
+    out.write(*is_encrypted ? "mounted\n" : "the log is not encrypted: nothing to mount\n");
+    return out.finish();
+  }
+
   static Result<int> detach(const std::filesystem::path& directory) {
     const auto done = recorder::detach(directory);
     if (!done) return std::unexpected(done.error());
@@ -57,6 +68,7 @@ class Record : public Command {
   std::string config_;
   bool is_print_ = false;
   bool is_detach_ = false;
+  bool is_mount_ = false;
   DirectoryOption directory_;
   PacketArguments packets_;
   bool is_unowned_ = false;

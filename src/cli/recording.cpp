@@ -7,6 +7,7 @@
 
 #include "base/unique_fd.hpp"
 #include "recorder/recorder.hpp"
+#include "store/layout.hpp"
 
 namespace alibi::cli {
 namespace {
@@ -28,7 +29,7 @@ Result<bool> is_locked(const std::filesystem::path& directory) {
 }
 
 Result<std::string> read_state_file(const std::filesystem::path& directory) {
-  const auto path = directory / recorder::kStatusFile;
+  const auto path = store::Layout::of(directory).content / recorder::kStatusFile;
   errno = 0;
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return fail_errno(errno != 0 ? errno : EIO, "open " + path.string());

@@ -101,7 +101,7 @@ struct Recording {
 };
 
 Status open_packet_stores(const Options& options, Pipeline::Stores& stores) {
-  auto packets = store::PacketWriter::open(store::Layout{options.directory}, options.limits,
+  auto packets = store::PacketWriter::open(store::Layout::of(options.directory), options.limits,
                                            store::real_disk(), stores.log->sealing());
   if (!packets) return std::unexpected(packets.error());
   stores.packets = std::move(*packets);
@@ -123,6 +123,7 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
     if (!filter) return std::unexpected(filter.error());
     stores.payload_filter = std::move(*filter);
   }
+  if (auto ok = mount_memory(options); !ok) return ok;
   sealer = make_sealer(options, boot_id, command);
   auto log = store::LogWriter::open(options.directory, boot_id, options.limits, store::real_disk(),
                                     sealer.get());
@@ -235,7 +236,7 @@ Status record(const Options& options) {
   ::mallopt(M_ARENA_MAX, 1);
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGHUP});
   Recording recording;
-  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached, "record");
+  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached, kRecordsAll);
       !ok)
     return ok;
   Pipeline& pipeline = *recording.pipeline;
@@ -286,8 +287,13 @@ Status record(const Options& options) {
   if (done) inbox.forget_taken({});
   if (options.keep_attached && !keeps) recording.probes->unpin();
   std::error_code ignored;
-  std::filesystem::remove(options.directory / kStatusFile, ignored);
+  std::filesystem::remove(store::Layout::of(options.directory).content / kStatusFile, ignored);
   return done;
+}
+
+Result<bool> mount(const Options& options) {
+  if (auto done = mount_memory(options); !done) return std::unexpected(done.error());
+  return store::Layout::of(options.directory).is_encrypted();
 }
 
 Result<bool> detach(const std::filesystem::path& directory) {
@@ -441,6 +447,10 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   summary.packets = counts.packets.packets;
   summary.seconds = seconds;
   if (recording.sealer) summary.unsealed = recording.sealer->state().fault;
+  recording.pipeline.reset();
+  // What is not sealed is in memory alone.
+  if (summary.unsealed.empty())
+    if (auto freed = unmount_memory(options.directory); !freed) return std::unexpected(freed.error());
   if (has_failed) return fail_errno(exec_error, fmt::format("cannot run {}", command[0]));
   return summary;
 }

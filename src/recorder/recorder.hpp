@@ -54,6 +54,11 @@ struct Options {
 /// ready and that it is alive (sd_notify).
 Status record(const Options& options);
 
+/// Mounts the memory that the open part of an encrypted log stands in, so that a recorder with
+/// fewer privileges and a file system view of its own can follow. True: the log is encrypted.
+/// Errors: Denied (not permitted, or a recorder runs), Io.
+Result<bool> mount(const Options& options);
+
 /// Detaches the programs that a recorder of this directory left attached when
 /// it was stopped as a service (so that its successor misses nothing). True:
 /// there were some. Not to be called while a recorder runs. Errors: Denied.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "store/layout.hpp"
 #include "store/replace_file.hpp"
 
 namespace alibi::recorder {
@@ -81,7 +82,7 @@ Status write_status(const std::filesystem::path& directory, const StatusFacts& f
   if (facts.counts.log.refused) status["lost"]["by_reason"]["disk"] = facts.counts.log.refused;
   const std::string text =
       status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-  return store::replace_file(directory / kStatusFile, text);
+  return store::replace_file(store::Layout::of(directory).content / kStatusFile, text);
 }
 
 }  // namespace alibi::recorder

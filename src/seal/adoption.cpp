@@ -135,7 +135,7 @@ std::uint64_t Unsealed::bytes() const {
 Result<std::vector<Unsealed>> find_unsealed(store::Disk& disk, const SealLayout& layout,
                                             const Positions& positions, std::uint64_t first_event,
                                             std::uint64_t first_packet) {
-  const store::Layout files{layout.directory};
+  const store::Layout files = layout.files();
   std::vector<Unsealed> all;
   const auto keep = [&](Result<Unsealed> found) -> Status {
     if (!found) return std::unexpected(found.error());

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "seal/bytes.hpp"
+#include "seal/encrypted_log.hpp"
 #include "seal/tree.hpp"
 #include "store/block_account.hpp"
 #include "store/layout.hpp"
@@ -82,11 +83,15 @@ Result<Hash> BlockSealer::root_of(const store::SyncedBlock& block, std::uint64_t
     return fail(Errc::Corrupt,
                 fmt::format("{} bytes at {} of {} are not those that were written", block.bytes,
                             block.offset, plain_path(layout_, id).string()));
-  const auto hashes =
-      hash_items(id.first, (*segment)->columns, block_seed((*segment)->seed, number), *bytes);
+  const Seed seed = block_seed((*segment)->seed, number);
+  const auto hashes = hash_items(id.first, (*segment)->columns, seed, *bytes);
   if (!hashes) return std::unexpected(hashes.error());
   if (hashes->size() != block.items)
     return fail(Errc::Corrupt, fmt::format("{} items where {} were written", hashes->size(), block.items));
+  if (!recipients_.empty()) {
+    if (auto done = write_live(*disk_, layout_, recipients_, {id, number, seed, *bytes}); !done)
+      return std::unexpected(done.error());
+  }
   return tree_hash(*hashes);
 }
 

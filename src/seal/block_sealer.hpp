@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -30,11 +31,15 @@ namespace alibi::seal {
 
 class BlockSealer {
  public:
-  BlockSealer(store::Disk& disk, SealLayout layout, std::string hideable)
-      : disk_(&disk), layout_(std::move(layout)), hideable_(std::move(hideable)) {}
+  BlockSealer(store::Disk& disk, SealLayout layout, std::string hideable,
+              std::vector<std::string> recipients)
+      : disk_(&disk),
+        layout_(std::move(layout)),
+        hideable_(std::move(hideable)),
+        recipients_(std::move(recipients)) {}
 
   /// Of the block with this number in its segment. The first one makes the seed,
-  /// durable. Errors: Corrupt when the bytes are not those that were written, or
+  /// durable. In an encrypted log the block is durable in live/ then. Errors: Corrupt when the bytes are not those that were written, or
   /// the seed is gone; Io.
   Result<Hash> root_of(const store::SyncedBlock& block, std::uint64_t number);
 
@@ -50,6 +55,7 @@ class BlockSealer {
   store::Disk* disk_;
   SealLayout layout_;
   std::string hideable_;
+  std::vector<std::string> recipients_;  ///< none: the log is not encrypted
   std::map<Stream, std::pair<std::uint64_t, Segment>> open_;  ///< the latest of each stream
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "seal/age_file.hpp"
 #include "seal/append_file.hpp"
 #include "seal/bytes.hpp"
 #include "seal/epoch_key.hpp"
@@ -48,6 +49,7 @@ Leaf genesis_leaf(const NewIdentity& wanted, const SigningKey& log_key, const Si
   if (!machine.empty())
     leaf.pairs.emplace_back("machine", sha256(leaf.nonce + machine).to_base64());
   if (!wanted.version.empty()) leaf.pairs.emplace_back("version", wanted.version);
+  if (!wanted.recipients.empty()) leaf.pairs.emplace_back("encrypted", "1");
   return leaf;
 }
 
@@ -92,13 +94,18 @@ Result<Identity> create_identity(store::Disk& disk, const SealLayout& layout,
   note.signatures = {sign_note(log_key, note.text), sign_note(epoch_key, note.text)};
   Identity identity{origin, log_key.verification_key().to_text(),
                     epoch_key.verification_key().to_text(), genesis.to_hex()};
-  const std::vector<std::pair<fs::path, std::string>> files = {
+  identity.recipients = wanted.recipients;
+  std::string recipients;
+  for (const std::string& recipient : wanted.recipients)
+    recipients += recipient + "\n";
+  std::vector<std::pair<fs::path, std::string>> files = {
       {layout.leaves(0), line},
       {layout.checkpoint(), note.to_text()},
       {layout.log_vkey(), identity.log_key + "\n"},
       {layout.epoch_vkey(), identity.epoch_key + "\n"},
       {layout.genesis(), identity.genesis + "\n"},
       {layout.origin(), identity.origin + "\n"}};  // with this one there is an identity
+  if (!recipients.empty()) files.insert(files.begin(), {layout.recipients(), recipients});
   for (const auto& [path, text] : files)
     if (auto done = write_durably(disk, path, text); !done) return std::unexpected(done.error());
   if (auto done = disk.sync_directory(layout.directory); !done) return std::unexpected(done.error());
@@ -115,6 +122,12 @@ Result<Identity> read_identity(store::Disk& disk, const SealLayout& layout) {
     if (!text) return std::unexpected(text.error());
     *to = text->substr(0, text->find('\n'));
   }
+  const auto recipients = store::read_file(disk, layout.recipients(), kSmallFileBytes);
+  if (!recipients && recipients.error().code == Errc::NotFound) return identity;
+  if (!recipients) return std::unexpected(recipients.error());
+  auto parsed = parse_recipients(*recipients);
+  if (!parsed) return during(layout.recipients().string(), parsed.error());
+  identity.recipients = std::move(*parsed);
   return identity;
 }
 

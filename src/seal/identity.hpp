@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "seal/seal_layout.hpp"
@@ -18,12 +19,14 @@ struct Identity {
   std::string log_key;    ///< verification key
   std::string epoch_key;  ///< of epoch 0
   std::string genesis;    ///< hex hash of leaf 0
+  std::vector<std::string> recipients;  ///< age; none: the log is not encrypted
 };
 
 struct NewIdentity {
   std::string version;
   std::uint64_t first_event = 1;  ///< numbers that sealing begins with
   std::uint64_t first_packet = 1;
+  std::vector<std::string> recipients;  ///< for whom the log is encrypted; none: it is not
   std::string tcti;  ///< of the TPM that keeps the log's key; empty: a file keeps it
 };
 

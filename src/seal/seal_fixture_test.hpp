@@ -37,6 +37,10 @@ class DirectSealing final : public store::Sealing {
     work_ = std::move(*work);
     return {};
   }
+  std::uint64_t last_sealed(store::SealStream stream) override {
+    const SealState state = work_->state();
+    return stream == store::SealStream::Events ? state.last_event : state.last_packet;
+  }
   void block_synced(const store::SyncedBlock& block) override { work_->add(block); }
   void record_synced(store::SyncedRecord record) override {
     work_->add(SealWork::Order{*leaf_type_of(record.kind),

@@ -1,7 +1,6 @@
 #include "seal/seal_layout.hpp"
 
 #include "base/check.hpp"
-#include "store/layout.hpp"
 
 namespace alibi::seal {
 namespace {
@@ -31,6 +30,10 @@ std::string tile_name(std::uint64_t index, unsigned width) {
 
 }  // namespace
 
+SealLayout SealLayout::of(const std::filesystem::path& directory) {
+  return {directory, store::Layout::of(directory).content};
+}
+
 std::filesystem::path SealLayout::leaves(std::uint64_t index) const {
   return log() / "leaves" / set_name(index, ".csv");
 }
@@ -42,8 +45,7 @@ std::filesystem::path SealLayout::cosigned(std::uint64_t index) const {
 }
 
 std::filesystem::path SealLayout::seed(Stream stream, std::uint64_t segment) const {
-  const store::Layout store{directory};
-  auto path = stream == Stream::Events ? store.csv(segment) : store.pcapng(segment);
+  auto path = stream == Stream::Events ? files().csv(segment) : files().pcapng(segment);
   return path.replace_extension(".seed");
 }
 

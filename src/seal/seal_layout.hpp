@@ -6,6 +6,7 @@
 #include <string>
 
 #include "seal/leaf.hpp"
+#include "store/layout.hpp"
 
 namespace alibi::seal {
 
@@ -14,7 +15,11 @@ inline constexpr std::uint64_t kLeavesPerFile = 65536;
 
 struct SealLayout {
   std::filesystem::path directory;
+  std::filesystem::path content = directory;  ///< as in store::Layout
 
+  [[nodiscard]] static SealLayout of(const std::filesystem::path& directory);
+  /// The files of the log that is sealed.
+  [[nodiscard]] store::Layout files() const { return {directory, content}; }
   [[nodiscard]] std::filesystem::path identity() const { return directory / "identity"; }
   [[nodiscard]] std::filesystem::path secret() const { return directory / "secret"; }
   [[nodiscard]] std::filesystem::path log() const { return directory / "log"; }

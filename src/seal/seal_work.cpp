@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <ranges>
 
 #include "base/check.hpp"
 #include "seal/adoption.hpp"
 #include "seal/bytes.hpp"
 #include "seal/digest.hpp"
+#include "seal/encrypted_log.hpp"
 #include "store/log_writer.hpp"
 
 namespace alibi::seal {
@@ -39,13 +41,14 @@ struct SealWork::Batch {
   [[nodiscard]] bool& blocked(Stream stream) { return is_blocked[static_cast<std::size_t>(stream)]; }
 };
 
-SealWork::SealWork(Parts parts, Chain chain)
+SealWork::SealWork(Parts parts, Chain chain, std::vector<std::string> recipients)
     : disk_(parts.disk),
       layout_(std::move(parts.layout)),
       session_(std::move(parts.session)),
       read_clock_(std::move(parts.read_clock)),
       chain_(std::move(chain)),
-      blocks_(disk_, layout_, text_of(chain_.genesis().find("hideable"))),
+      recipients_(std::move(recipients)),
+      blocks_(disk_, layout_, text_of(chain_.genesis().find("hideable")), recipients_),
       suspended_ns_(read_clock_(CLOCK_BOOTTIME) - read_clock_(CLOCK_MONOTONIC)),
       epoch_ns_(chain_.genesis().number("epoch_ms").value_or(10'000) * 1'000'000),
       epoch_began_(boot()) {}
@@ -53,7 +56,13 @@ SealWork::SealWork(Parts parts, Chain chain)
 Result<std::unique_ptr<SealWork>> SealWork::open(Parts parts, const store::Recovered& recovered) {
   auto chain = Chain::open(parts.disk, parts.layout);
   if (!chain) return std::unexpected(chain.error());
-  auto work = std::unique_ptr<SealWork>(new SealWork(std::move(parts), std::move(*chain)));
+  auto recipients = read_recipients(parts.disk, parts.layout, chain->genesis());
+  if (!recipients) return std::unexpected(recipients.error());
+  if (!recipients->empty())
+    if (auto done = remove_unsealed(parts.disk, parts.layout, chain->positions()); !done)
+      return std::unexpected(done.error());
+  auto work = std::unique_ptr<SealWork>(
+      new SealWork(std::move(parts), std::move(*chain), std::move(*recipients)));
   if (auto done = work->plan(recovered); !done) return std::unexpected(done.error());
   return work;
 }
@@ -67,6 +76,7 @@ Status SealWork::plan(const store::Recovered& recovered) {
   const auto unsealed =
       find_unsealed(disk_, layout_, chain_.positions(), *first_event, *first_packet);
   if (!unsealed) return std::unexpected(unsealed.error());
+  plan_memory_lost();
   plan_recovery(recovered, chain_.positions().is_ended, *unsealed);
   Pairs pairs;
   for (const auto& [key, value] : {std::pair("version", session_.version),
@@ -115,6 +125,29 @@ void SealWork::plan_recovery(const store::Recovered& recovered, bool was_ended,
     if (cut != 0) pairs.emplace_back("leaves_cut", std::to_string(std::exchange(cut, 0)));
     pairs.emplace_back("cause", cause);
     add(Order{LeafType::Recovery, std::move(pairs), {}, {}});
+  }
+}
+
+/// The open segments of an encrypted log stood in memory, which ended with the boot or was
+/// unmounted: their files in live/ are what there is.
+void SealWork::plan_memory_lost() {
+  if (recipients_.empty()) return;
+  for (const Stream stream : {Stream::Events, Stream::Packets}) {
+    const auto& known = chain_.positions().segments;
+    const auto after = known.upper_bound({stream, std::numeric_limits<std::uint64_t>::max()});
+    if (after == known.begin()) continue;
+    const auto& [id, position] = *std::prev(after);
+    std::error_code error;
+    if (id.first != stream || position.has_segment_leaf ||
+        std::filesystem::exists(plain_path(layout_, id), error))
+      continue;
+    add(Order{LeafType::Recovery,
+              {{"stream", std::string(name_of(stream))},
+               {"segment", std::to_string(id.second)},
+               {"offset", std::to_string(position.offset)},
+               {"cause", "memory_lost"}},
+              {},
+              {}});
   }
 }
 
@@ -193,6 +226,10 @@ void SealWork::add_packed(const store::PackedPair& pair, Done done) {
                {"packed_sha256", to_hex(pair.packed_sha256)}},
               stream_of(pair.stream),
               std::move(done)};
+  if (!pair.encrypted_sha256.empty()) {
+    order.pairs.emplace_back("encrypted_bytes", std::to_string(pair.encrypted_bytes));
+    order.pairs.emplace_back("encrypted_sha256", to_hex(pair.encrypted_sha256));
+  }
   add(std::move(order));
 }
 

@@ -98,6 +98,8 @@ class SealWork {
   /// When work() has something to do even if nothing is added.
   [[nodiscard]] std::chrono::milliseconds patience() const;
   [[nodiscard]] SealState state() const;
+  /// For whom the log is encrypted; none: it is not.
+  [[nodiscard]] const std::vector<std::string>& recipients() const { return recipients_; }
 
  private:
   struct Block {
@@ -112,10 +114,11 @@ class SealWork {
     std::uint64_t index = 0;
   };
 
-  SealWork(Parts parts, Chain chain);
+  SealWork(Parts parts, Chain chain, std::vector<std::string> recipients);
   Status plan(const store::Recovered& recovered);
   void plan_recovery(const store::Recovered& recovered, bool was_ended,
                      const std::vector<struct Unsealed>& unsealed);
+  void plan_memory_lost();
 
   [[nodiscard]] std::uint64_t boot() const;
   Leaf make(LeafType type, Pairs pairs) const;
@@ -141,6 +144,7 @@ class SealWork {
   Session session_;
   ReadClock read_clock_;
   Chain chain_;
+  std::vector<std::string> recipients_;
   BlockSealer blocks_;
   Witnessing* witnessing_ = nullptr;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 
+#include "seal/encrypted_log.hpp"
 #include "store/log_writer.hpp"
 
 namespace alibi::seal {
@@ -35,8 +36,14 @@ Status Sealer::begin(const store::Recovered& recovered) {
     return std::unexpected(work.error());
   }
   work_ = std::move(*work);
+  recipients_ = work_->recipients();
   keep_state();
   return {};
+}
+
+std::uint64_t Sealer::last_sealed(store::SealStream stream) {
+  const SealState known = state();
+  return stream == store::SealStream::Events ? known.last_event : known.last_packet;
 }
 
 void Sealer::start() {
@@ -154,7 +161,14 @@ Status Sealer::ask(std::function<void(SealWork&, SealWork::Done)> task) {
   return answer.get();
 }
 
-Status Sealer::file_packed(const store::PackedPair& pair) {
+Status Sealer::file_packed(const store::PackedPair& packed) {
+  store::PackedPair pair = packed;
+  if (!recipients_.empty()) {
+    const auto file = encrypt_packed(disk_, layout_, recipients_, {stream_of(pair.stream), pair.segment});
+    if (!file) return std::unexpected(file.error());
+    pair.encrypted_bytes = file->bytes;
+    pair.encrypted_sha256 = file->sha256;
+  }
   return ask([pair](SealWork& work, SealWork::Done done) { work.add_packed(pair, std::move(done)); });
 }
 

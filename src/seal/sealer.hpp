@@ -43,6 +43,7 @@ class Sealer final : public store::Sealing, private Receipts {
 
   // store::Sealing
   Status begin(const store::Recovered& recovered) override;
+  [[nodiscard]] std::uint64_t last_sealed(store::SealStream stream) override;
   void block_synced(const store::SyncedBlock& block) override;
   void record_synced(store::SyncedRecord record) override;
   void urgent() override;
@@ -69,6 +70,7 @@ class Sealer final : public store::Sealing, private Receipts {
   MakeWitnessing make_witnessing_;
   std::unique_ptr<SealWork> work_;  ///< the thread's, once it runs
   std::unique_ptr<Witnessing> witnessing_;
+  std::vector<std::string> recipients_;  ///< since begin()
 
   std::mutex mutex_;
   std::condition_variable_any wake_;

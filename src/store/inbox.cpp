@@ -9,16 +9,14 @@
 
 #include "event/csv.hpp"
 #include "store/disk.hpp"
+#include "store/layout.hpp"
+#include "store/memory_directory.hpp"
 
 namespace alibi::store {
 namespace {
 
 constexpr std::string_view kSuffix = ".record";
 constexpr std::uint64_t kMaxLetterBytes = 64 << 10;
-
-std::filesystem::path inbox_of(const std::filesystem::path& log_directory) {
-  return log_directory / "inbox";
-}
 
 std::string current_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -32,7 +30,9 @@ std::string current_boot_id() {
 Status leave_in_inbox(const std::filesystem::path& log_directory, event::Record record) {
   static std::atomic<unsigned> count = 0;
   Disk& disk = real_disk();
-  for (const auto& directory : {log_directory, inbox_of(log_directory)})
+  const Layout layout = Layout::of(log_directory);
+  if (auto done = require_memory(layout); !done) return done;
+  for (const auto& directory : {log_directory, layout.inbox()})
     if (auto made = disk.make_directory(directory); !made) return made;
   if (record.boot.ns == 0) record.boot = boot_now();
   if (record.time.ns == 0) record.time = wall_now();
@@ -42,11 +42,11 @@ Status leave_in_inbox(const std::filesystem::path& log_directory, event::Record 
   record.extra.emplace_back("boot", current_boot_id());
   std::string line;
   event::append_csv(line, record);
-  return write_file(disk, inbox_of(log_directory) / (name + std::string(kSuffix)), line);
+  return write_file(disk, layout.inbox() / (name + std::string(kSuffix)), line);
 }
 
-Inbox::Inbox(std::filesystem::path log_directory, std::string boot_id)
-    : directory_(inbox_of(log_directory)), boot_id_(std::move(boot_id)) {}
+Inbox::Inbox(const std::filesystem::path& log_directory, std::string boot_id)
+    : directory_(Layout::of(log_directory).inbox()), boot_id_(std::move(boot_id)) {}
 
 std::vector<event::Record> Inbox::take_new() {
   std::vector<event::Record> records;

@@ -2,7 +2,8 @@
 // Records that other processes hand to the recorder: one file each in the
 // directory `inbox` of the log. Who leaves one returns once it is on the disk,
 // so nothing is lost when no recorder runs; the next one takes it in. Only root
-// may write there, as everywhere in the log.
+// may write there, as everywhere in the log. Where the log is encrypted the directory is in
+// its memory, and nothing can be left while that is not mounted.
 //
 // A file is removed some time after its record was handed on. A recorder that
 // ends in between tells it twice; extra `letter` is the same then.
@@ -26,7 +27,7 @@ Status leave_in_inbox(const std::filesystem::path& log_directory, event::Record 
 class Inbox {
  public:
   /// `boot_id`: of now; the boot times of records left before it are dropped.
-  Inbox(std::filesystem::path log_directory, std::string boot_id);
+  Inbox(const std::filesystem::path& log_directory, std::string boot_id);
 
   /// What was left since the last call, oldest first. What does not parse is
   /// renamed to *.bad and kept.

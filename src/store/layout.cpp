@@ -1,15 +1,19 @@
 #include "store/layout.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 
 namespace alibi::store {
 namespace {
 
 constexpr std::size_t kNameDigits = 16;
 constexpr std::size_t kPacketDigits = 20;
+constexpr std::size_t kLeafBytesMax = 4096;  // docs/seal-format.md section 5
 
 std::string name_of(std::uint64_t first_seq, std::string_view ending,
                     std::size_t least_digits = kNameDigits) {
@@ -27,7 +31,95 @@ std::optional<std::uint64_t> number_in(std::string_view name, std::string_view& 
   return number;
 }
 
+/// Whether the first leaf, of which nobody can change a byte, says `encrypted=1`.
+bool has_encrypted_genesis(const std::filesystem::path& directory) {
+  std::ifstream leaves(directory / "log" / "leaves" / (std::string(kPacketDigits, '0') + ".csv"));
+  std::string genesis(kLeafBytesMax, '\0');
+  leaves.getline(genesis.data(), static_cast<std::streamsize>(genesis.size()));
+  genesis.resize(genesis.find('\0'));
+  genesis += ' ';
+  return genesis.starts_with("genesis,") && genesis.contains(" encrypted=1 ");
+}
+
+const char* name_of(SealStream stream) {
+  return stream == SealStream::Events ? "events" : "packets";
+}
+
+std::string segment_name(SealStream stream, std::uint64_t segment, std::string_view ending) {
+  return name_of(segment, ending, stream == SealStream::Events ? kNameDigits : kPacketDigits);
+}
+
+/// STREAM-NUMBER-BLOCK.age
+std::optional<LiveFile> parse_live(const Disk::Entry& entry) {
+  for (const auto stream : {SealStream::Events, SealStream::Packets}) {
+    const std::string head = std::string(name_of(stream)) + "-";
+    if (!entry.name.starts_with(head)) continue;
+    std::string_view rest;
+    const auto segment = number_in(std::string_view(entry.name).substr(head.size()), rest);
+    if (!segment || !rest.starts_with('-')) return std::nullopt;
+    LiveFile live{stream, *segment, 0, entry.bytes};
+    const auto [stop, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), live.block);
+    if (error != std::errc{} || std::string_view(stop, rest.data() + rest.size()) != ".age")
+      return std::nullopt;
+    return live;
+  }
+  return std::nullopt;
+}
+
+/// Closed files and blocks on the disk, by number of their segment.
+template <typename Add>
+Status for_each_encrypted(Disk& disk, const Layout& layout, SealStream stream, Add add) {
+  if (!layout.is_encrypted()) return {};
+  const auto live = list_live(disk, layout);
+  if (!live) return std::unexpected(live.error());
+  for (const LiveFile& file : *live)
+    if (file.stream == stream) add(file.segment, file.bytes);
+  const auto entries = disk.list(layout.encrypted(stream, 0).parent_path());
+  if (!entries) return entries.error().code == Errc::NotFound ? Status{} : std::unexpected(entries.error());
+  for (const auto& entry : *entries) {
+    std::string_view ending;
+    const auto number = number_in(entry.name, ending);
+    if (number && entry.name == layout.encrypted(stream, *number).filename()) add(*number, entry.bytes);
+  }
+  return {};
+}
+
 }  // namespace
+
+Layout Layout::of(const std::filesystem::path& directory) {
+  std::error_code missing;
+  Layout layout{directory};
+  if (std::filesystem::exists(directory / "identity" / "recipients", missing) ||
+      has_encrypted_genesis(directory))
+    layout.content = directory / "open";
+  return layout;
+}
+
+std::filesystem::path Layout::encrypted(SealStream stream, std::uint64_t segment) const {
+  const bool is_events = stream == SealStream::Events;
+  return directory / name_of(stream) /
+         segment_name(stream, segment, is_events ? ".csv.zst.age" : ".pcapng.zst.age");
+}
+
+std::filesystem::path Layout::live(SealStream stream, std::uint64_t segment,
+                                   std::uint64_t block) const {
+  return live() / (std::string(name_of(stream)) + "-" + segment_name(stream, segment, "-") +
+                   std::to_string(block) + ".age");
+}
+
+Result<std::vector<LiveFile>> list_live(Disk& disk, const Layout& layout) {
+  std::vector<LiveFile> files;
+  if (!layout.is_encrypted()) return files;
+  const auto entries = disk.list(layout.live());
+  if (!entries && entries.error().code == Errc::NotFound) return files;
+  if (!entries) return std::unexpected(entries.error());
+  for (const auto& entry : *entries)
+    if (const auto live = parse_live(entry)) files.push_back(*live);
+  std::ranges::sort(files, {}, [](const LiveFile& file) {
+    return std::tuple(file.stream, file.segment, file.block);
+  });
+  return files;
+}
 
 bool Layout::has_identity() const {
   std::error_code missing;
@@ -55,8 +147,8 @@ std::filesystem::path Layout::pcapng_packed(std::uint64_t first_packet) const {
 }
 
 Result<std::vector<PacketFiles>> list_packet_files(Disk& disk, const Layout& layout) {
-  const auto entries = disk.list(layout.packets());
-  if (!entries && entries.error().code == Errc::NotFound) return std::vector<PacketFiles>{};
+  auto entries = disk.list(layout.packets());
+  if (!entries && entries.error().code == Errc::NotFound) entries.emplace();
   if (!entries) return std::unexpected(entries.error());
   std::map<std::uint64_t, PacketFiles> by_number;
   for (const auto& entry : *entries) {
@@ -69,6 +161,14 @@ Result<std::vector<PacketFiles>> list_packet_files(Disk& disk, const Layout& lay
     file.has_plain |= ending == ".pcapng";
     file.has_packed |= ending == ".pcapng.zst";
   }
+  const auto add = [&](std::uint64_t number, std::uint64_t bytes) {
+    PacketFiles& file = by_number[number];
+    file.first_packet = number;
+    file.bytes += bytes;
+    file.has_encrypted = true;
+  };
+  if (auto done = for_each_encrypted(disk, layout, SealStream::Packets, add); !done)
+    return std::unexpected(done.error());
   std::vector<PacketFiles> files;
   for (const auto& [number, file] : by_number)
     files.push_back(file);
@@ -76,7 +176,9 @@ Result<std::vector<PacketFiles>> list_packet_files(Disk& disk, const Layout& lay
 }
 
 Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout) {
-  const auto entries = disk.list(layout.events());
+  auto entries = disk.list(layout.events());
+  // Without a recorder there may be no memory mounted.
+  if (!entries && entries.error().code == Errc::NotFound && layout.is_encrypted()) entries.emplace();
   if (!entries) return std::unexpected(entries.error());
   std::map<std::uint64_t, SegmentFiles> by_number;
   for (const auto& entry : *entries) {
@@ -92,9 +194,17 @@ Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout
     segment.has_packed |= ending == ".csv.zst";
     segment.has_index |= ending == ".idx";
   }
+  const auto add = [&](std::uint64_t number, std::uint64_t bytes) {
+    SegmentFiles& segment = by_number[number];
+    segment.first_seq = number;
+    segment.bytes += bytes;
+    segment.has_encrypted = true;
+  };
+  if (auto done = for_each_encrypted(disk, layout, SealStream::Events, add); !done)
+    return std::unexpected(done.error());
   std::vector<SegmentFiles> segments;
   for (const auto& [number, segment] : by_number) {
-    if (segment.has_csv || segment.has_packed) segments.push_back(segment);
+    if (segment.has_csv || segment.has_packed || segment.has_encrypted) segments.push_back(segment);
   }
   return segments;
 }

@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "store/disk.hpp"
+#include "store/sealing.hpp"
 
 namespace alibi::store {
 
@@ -16,12 +17,21 @@ inline constexpr std::uint64_t kMaxLineBytes = 32ULL << 20;
 
 struct Layout {
   std::filesystem::path directory;
+  /// Where records stand as they are: `directory`; where the log is encrypted, `open/` in it,
+  /// which is memory (docs/seal-format.md section 10).
+  std::filesystem::path content = directory;
+
+  /// As identity/recipients and the genesis leaf on the disk tell: one of them is enough.
+  [[nodiscard]] static Layout of(const std::filesystem::path& directory);
+  [[nodiscard]] bool is_encrypted() const { return content != directory; }
 
   [[nodiscard]] std::filesystem::path lock() const { return directory / "lock"; }
   [[nodiscard]] std::filesystem::path reserve() const { return directory / "reserve"; }
-  [[nodiscard]] std::filesystem::path events() const { return directory / "events"; }
-  [[nodiscard]] std::filesystem::path packets() const { return directory / "packets"; }
-  [[nodiscard]] std::filesystem::path quarantine() const { return directory / "quarantine"; }
+  [[nodiscard]] std::filesystem::path events() const { return content / "events"; }
+  [[nodiscard]] std::filesystem::path packets() const { return content / "packets"; }
+  [[nodiscard]] std::filesystem::path quarantine() const { return content / "quarantine"; }
+  [[nodiscard]] std::filesystem::path inbox() const { return content / "inbox"; }
+  [[nodiscard]] std::filesystem::path live() const { return directory / "live"; }
 
   /// Whether this log is sealed (docs/seal-format.md section 2).
   [[nodiscard]] bool has_identity() const;
@@ -37,6 +47,11 @@ struct Layout {
   /// Packets, being written or waiting to be packed; and packed.
   [[nodiscard]] std::filesystem::path pcapng(std::uint64_t first_packet) const;
   [[nodiscard]] std::filesystem::path pcapng_packed(std::uint64_t first_packet) const;
+  /// Of an encrypted log: a closed file, on the disk.
+  [[nodiscard]] std::filesystem::path encrypted(SealStream stream, std::uint64_t segment) const;
+  /// One block of a segment that is not closed.
+  [[nodiscard]] std::filesystem::path live(SealStream stream, std::uint64_t segment,
+                                           std::uint64_t block) const;
 };
 
 struct SegmentFiles {
@@ -44,7 +59,8 @@ struct SegmentFiles {
   bool has_csv = false;
   bool has_packed = false;
   bool has_index = false;
-  std::uint64_t bytes = 0;  ///< of all its files
+  bool has_encrypted = false;  ///< closed, or blocks of it
+  std::uint64_t bytes = 0;     ///< of all its files
 };
 
 /// All segments, oldest first. Names that are none of ours are passed over.
@@ -54,8 +70,19 @@ struct PacketFiles {
   std::uint64_t first_packet = 0;
   bool has_plain = false;
   bool has_packed = false;
+  bool has_encrypted = false;
   std::uint64_t bytes = 0;
 };
+
+struct LiveFile {
+  SealStream stream = SealStream::Events;
+  std::uint64_t segment = 0;
+  std::uint64_t block = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// By segment and block; none where the log is not encrypted.
+[[nodiscard]] Result<std::vector<LiveFile>> list_live(Disk& disk, const Layout& layout);
 
 /// The same for packets; nothing where the log has none.
 [[nodiscard]] Result<std::vector<PacketFiles>> list_packet_files(Disk& disk, const Layout& layout);

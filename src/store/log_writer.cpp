@@ -5,6 +5,7 @@
 
 #include "event/csv.hpp"
 #include "store/directory_lock.hpp"
+#include "store/memory_directory.hpp"
 #include "store/numbering.hpp"
 #include "store/own_records.hpp"
 #include "store/packer.hpp"
@@ -52,7 +53,8 @@ class FileLogWriter final : public LogWriter {
   Status close() override;
 
  private:
-  void begin_sealing();
+  Status begin_sealing();
+  void continue_after(std::uint64_t last_sealed);
   Status resume_segment();
   Status begin_segment(BootNs now);
   Status write_batch(std::span<event::Record> records, BootNs now);
@@ -113,18 +115,34 @@ Status FileLogWriter::start() {
   if (!recovery_.note.empty()) own_.add(event::Kind::Recovery, "", recovery_.note);
   // Without room for a reserve the log is still written; append tells when it no longer can.
   (void)reserve_.fill();
-  begin_sealing();
+  if (auto done = begin_sealing(); !done) return done;
   if (auto done = resume_segment(); !done) return done;
   packer_.emplace(disk_, layout_, limits_, sealing_);
   return {};
 }
 
-void FileLogWriter::begin_sealing() {
-  if (!sealing_) return;
+Status FileLogWriter::begin_sealing() {
+  if (!sealing_) {
+    if (!layout_.is_encrypted()) return {};
+    return fail(Errc::Denied, "this log is encrypted: only what seals it may write it");
+  }
   if (auto done = sealing_->begin(recovery_.found); !done) {
+    // What nobody encrypts would be lost with the memory.
+    if (layout_.is_encrypted()) return during("seal the encrypted log", done.error());
     own_.add(event::Kind::Fault, "seal_failed", {{"error", done.error().message}});
     sealing_ = nullptr;
+    return {};
   }
+  continue_after(sealing_->last_sealed(SealStream::Events));
+  return {};
+}
+
+/// Numbers that the seal knows and no file that can be read: the memory is gone that an
+/// encrypted log's open segment stood in.
+void FileLogWriter::continue_after(std::uint64_t last_sealed) {
+  if (!layout_.is_encrypted() || last_sealed <= numbering_.last_seq()) return;
+  numbering_.set_last_seq(last_sealed);
+  own_.add(event::Kind::Recovery, "memory_lost", {{"last_seq", std::to_string(last_sealed)}});
 }
 
 Status FileLogWriter::resume_segment() {
@@ -338,9 +356,12 @@ Status FileLogWriter::close() {
 Result<std::unique_ptr<LogWriter>> LogWriter::open(const std::filesystem::path& directory,
                                                    const std::string& boot_id, Limits limits,
                                                    Disk& disk, Sealing* sealing) {
-  Layout layout{directory};
-  if (auto done = disk.make_directory(directory); !done) return std::unexpected(done.error());
-  if (auto done = disk.make_directory(layout.events()); !done) return std::unexpected(done.error());
+  Layout layout = Layout::of(directory);
+  if (auto done = require_memory(layout); !done) return std::unexpected(done.error());
+  std::vector<Disk::Path> wanted = {directory, layout.events()};
+  if (layout.is_encrypted()) wanted.insert(wanted.end(), {directory / "events", layout.live()});
+  for (const auto& path : wanted)
+    if (auto done = disk.make_directory(path); !done) return std::unexpected(done.error());
   auto lock = lock_directory(layout);
   if (!lock) return std::unexpected(lock.error());
   auto writer = std::make_unique<FileLogWriter>(disk, std::move(layout), boot_id, limits,

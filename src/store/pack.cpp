@@ -161,7 +161,7 @@ class SegmentPacker {
   }
 
   Status put_in_place(const Disk::Path& temporary) {
-    if (index_) {
+    if (index_ && !layout_.is_encrypted()) {
       if (auto done = write_file(disk_, layout_.index(first_seq_), index_->finish(packed_bytes_));
           !done)
         return done;

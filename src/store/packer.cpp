@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 
+#include "store/encrypted_files.hpp"
 #include "store/pack.hpp"
 #include "store/packet_pack.hpp"
 
@@ -37,11 +38,14 @@ void run_at_low_priority(pthread_t thread) {
   ::pthread_setschedparam(thread, SCHED_OTHER, &none);
 }
 
-std::uint64_t size_of_all(const std::filesystem::path& directory) {
+/// On the disk.
+std::uint64_t size_of_all(const Layout& layout) {
+  const bool is_encrypted = layout.is_encrypted();
   std::error_code error;
   std::uint64_t bytes = 0;
-  std::filesystem::recursive_directory_iterator entry(directory, error);
+  std::filesystem::recursive_directory_iterator entry(layout.directory, error);
   while (!error && entry != std::filesystem::recursive_directory_iterator()) {
+    if (is_encrypted && entry->path() == layout.content) entry.disable_recursion_pending();
     std::error_code vanished;
     const auto size = entry->is_regular_file(vanished) ? entry->file_size(vanished) : 0;
     if (!vanished) bytes += size;
@@ -58,7 +62,7 @@ Packer::Packer(Disk& disk, Layout layout, Limits limits, Sealing* sealing)
       limits_(limits),
       sealing_(sealing),
       is_passive_(!sealing && layout_.has_identity()),
-      disk_bytes_(size_of_all(layout_.directory)) {}
+      disk_bytes_(size_of_all(layout_)) {}
 
 void Packer::start() {
   if (!thread_.joinable()) thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
@@ -118,7 +122,7 @@ void Packer::work(const std::stop_token& stop) {
 void Packer::pack_all(const std::vector<SegmentFiles>& segments, const std::stop_token& stop) {
   std::size_t waiting = 0;
   for (const auto& segment : segments)
-    waiting += segment.has_packed ? 0 : 1;
+    waiting += segment.has_packed || !segment.has_csv ? 0 : 1;
   if (waiting > kBacklog) {
     run_at_low_priority(::pthread_self());
     ::setpriority(PRIO_PROCESS, 0, 19);
@@ -132,8 +136,10 @@ void Packer::pack_all(const std::vector<SegmentFiles>& segments, const std::stop
 
 void Packer::pack_one(const SegmentFiles& segment, std::uint64_t before_seq,
                       const std::stop_token& stop) {
+  if (!segment.has_csv && !segment.has_packed) return;  // all of it is encrypted
   if (segment.has_packed) {
-    if (segment.has_csv) remove_plain(segment);
+    if (segment.has_csv || layout_.is_encrypted()) remove_plain(segment);
+    if (layout_.is_encrypted()) return;  // whose filters could be asked
     // Without an index questions are slower, not wrong.
     if (!segment.has_index && reported_.insert(segment.first_seq).second) {
       (void)rebuild_index(disk_, layout_, segment.first_seq);
@@ -167,6 +173,8 @@ void Packer::remove_plain(const SegmentFiles& segment) {
     }
     if (!sealing_->file_packed(*pair)) return;
   }
+  if (layout_.is_encrypted())
+    return (void)remove_opened(disk_, layout_, SealStream::Events, segment.first_seq);
   (void)disk_.remove(layout_.csv(segment.first_seq));
   (void)disk_.remove(layout_.blocks(segment.first_seq));
 }
@@ -208,7 +216,7 @@ void Packer::keep_budget() {
 }
 
 void Packer::measure() {
-  disk_bytes_ = size_of_all(layout_.directory);
+  disk_bytes_ = size_of_all(layout_);
   if (const auto segments = list_segments(disk_, layout_)) segments_ = segments->size();
 }
 

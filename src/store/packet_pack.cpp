@@ -7,6 +7,7 @@
 
 #include "packet/input.hpp"
 #include "packet/pcapng_blocks.hpp"
+#include "store/encrypted_files.hpp"
 #include "store/packed_file.hpp"
 #include "store/pcapng_blocks.hpp"
 #include "store/sha256.hpp"
@@ -125,6 +126,7 @@ Status remove_plain(Disk& disk, const Layout& layout, std::uint64_t first, Seali
     if (error) return fail_errno(error.value(), "stat " + plain.string());
     if (!sealing->file_packed(pair)) return {};
   }
+  if (layout.is_encrypted()) return remove_opened(disk, layout, SealStream::Packets, first);
   return disk.remove(plain);
 }
 
@@ -169,6 +171,7 @@ Retention plan_packet_retention(const std::vector<PacketFiles>& files, const Lim
 Status delete_packet_files(Disk& disk, const Layout& layout,
                            const std::vector<std::uint64_t>& files) {
   for (const auto first : files) {
+    if (auto done = remove_encrypted(disk, layout, SealStream::Packets, first); !done) return done;
     for (const auto& path : {layout.pcapng(first), layout.pcapng_packed(first)}) {
       const auto removed = disk.remove(path);
       if (!removed && removed.error().code != Errc::NotFound) return removed;

@@ -100,16 +100,19 @@ class FilePacketWriter final : public PacketWriter {
 };
 
 Status FilePacketWriter::start() {
-  if (auto done = disk_.make_directory(layout_.packets()); !done) return done;
+  for (const auto& path : {layout_.packets(), layout_.encrypted(SealStream::Packets, 0).parent_path()})
+    if (auto done = disk_.make_directory(path); !done) return done;
   const auto files = list_packet_files(disk_, layout_);
   if (!files) return std::unexpected(files.error());
+  if (layout_.is_encrypted() && sealing_) last_number_ = sealing_->last_sealed(SealStream::Packets);
   if (files->empty()) return {};
   const PacketFiles& newest = files->back();
+  if (!newest.has_plain && !newest.has_packed) return {};
   const auto path = newest.has_packed ? layout_.pcapng_packed(newest.first_packet)
                                       : layout_.pcapng(newest.first_packet);
   const auto end = find_end(path);
   if (!end) return during("continue " + path.string(), end.error());
-  last_number_ = std::max(newest.first_packet - 1, end->last_number);
+  last_number_ = std::max({last_number_, newest.first_packet - 1, end->last_number});
   if (newest.has_packed) return {};
   const auto torn = move_torn_tail(disk_, layout_, path, end->good_bytes);
   if (!torn) return std::unexpected(torn.error());

@@ -22,6 +22,12 @@ Status remove_leftovers(Disk& disk, const Layout& layout, bool keeps_plain) {
     if (!entry.name.ends_with(".tmp")) continue;
     if (auto done = disk.remove(layout.events() / entry.name); !done) return done;
   }
+  const auto live = layout.is_encrypted() ? disk.list(layout.live()) : std::vector<Disk::Entry>{};
+  if (!live) return std::unexpected(live.error());
+  for (const auto& entry : *live) {
+    if (!entry.name.ends_with(".tmp")) continue;
+    if (auto done = disk.remove(layout.live() / entry.name); !done) return done;
+  }
   if (keeps_plain) return {};
   const auto segments = list_segments(disk, layout);
   if (!segments) return std::unexpected(segments.error());
@@ -46,6 +52,8 @@ class Recoverer {
     if (!segments) return std::unexpected(segments.error());
     // Newest first, until one tells what the last record was.
     for (const auto& segment : std::views::reverse(*segments)) {
+      // The seal knows what number such a one ends with.
+      if (!segment.has_csv && !segment.has_packed) break;
       const auto found =
           segment.has_packed ? take_packed(segment.first_seq) : take_csv(segment.first_seq);
       if (!found) return std::unexpected(found.error());

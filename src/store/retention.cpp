@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "store/encrypted_files.hpp"
 #include "store/index_file.hpp"
 
 namespace alibi::store {
@@ -9,8 +10,12 @@ namespace {
 
 constexpr std::int64_t kDayNs = 86'400'000'000'000;
 
-/// False when its age cannot be told.
+/// False when its age cannot be told. That of an encrypted segment is that of its file.
 bool is_older_than(Disk& disk, const Layout& layout, const SegmentFiles& segment, WallNs limit) {
+  if (segment.has_encrypted) {
+    const auto written = last_written(disk, layout, SealStream::Events, segment.first_seq);
+    return written && written->ns < limit.ns;
+  }
   const auto packed = disk.open(layout.packed(segment.first_seq), O_RDONLY);
   if (!packed) return false;
   const auto bytes = disk.size(packed->get());
@@ -64,6 +69,7 @@ Retention plan_retention(Disk& disk, const Layout& layout,
 Status delete_segments(Disk& disk, const Layout& layout,
                        const std::vector<std::uint64_t>& segments) {
   for (const auto first_seq : segments) {
+    if (auto done = remove_encrypted(disk, layout, SealStream::Events, first_seq); !done) return done;
     for (const auto& path : {layout.index(first_seq), layout.packed(first_seq),
                              layout.csv(first_seq), layout.blocks(first_seq)}) {
       const auto removed = disk.remove(path);

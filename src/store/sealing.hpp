@@ -50,6 +50,8 @@ struct PackedPair {
   std::string sha256;       ///< of that text, 32 bytes
   std::uint64_t packed_bytes = 0;
   std::string packed_sha256;
+  std::uint64_t encrypted_bytes = 0;  ///< of an encrypted log, once there is such a file
+  std::string encrypted_sha256;
 };
 
 /// Files that the disk budget has no room for.
@@ -67,14 +69,17 @@ class Sealing {
   /// line. After an error nothing else is called: the log goes on unsealed, and
   /// a `fault` record says why.
   virtual Status begin(const Recovered& recovered) = 0;
+  /// Greatest number of a record or packet in the seal, once begun; 0: none.
+  [[nodiscard]] virtual std::uint64_t last_sealed(SealStream stream) = 0;
 
   virtual void block_synced(const SyncedBlock& block) = 0;
   virtual void record_synced(SyncedRecord record) = 0;
   /// Something happened that is to be sealed at once.
   virtual void urgent() = 0;
 
-  /// Ok: the `segment` leaf and a checkpoint over it are durable, so the plain file may
-  /// go. Errors: Denied when not all of the file is sealed yet (ask again later), Io.
+  /// Ok: the `segment` leaf and a checkpoint over it are durable, and of an encrypted log the
+  /// encrypted file before them, so the plain file may go. Errors: Denied when not all of the
+  /// file is sealed yet (ask again later), Io.
   virtual Status file_packed(const PackedPair& pair) = 0;
   /// Ok: the `retention` leaf and a checkpoint over it are durable, and the seeds are
   /// gone. Errors: Io.
