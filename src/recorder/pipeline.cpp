@@ -185,6 +185,7 @@ Status Pipeline::stop(std::optional<Record> last) {
   if (packet_log_) (void)packet_log_->close();
   const Status captured = capture_ ? capture_->close() : Status{};
   const Status closed = log_->close();
+  if (closed && scope_ == Scope::TrackedOnly) log_->pack_rest();
   if (!store_status_) return store_status_;
   return captured ? closed : captured;
 }

@@ -51,6 +51,7 @@ class FileLogWriter final : public LogWriter {
   std::uint64_t forget(event::ProcessKey process) override { return numbering_.forget(process); }
   [[nodiscard]] Totals totals() const override;
   Status close() override;
+  void pack_rest() override;
 
  private:
   Status begin_sealing();
@@ -349,6 +350,12 @@ Status FileLogWriter::close() {
   if ((!own_.is_empty() || !rescued_.empty()) && own_.knows_clock()) done = write_batch({}, now);
   if (auto synced = sync(now); !synced) done = synced;
   return done;
+}
+
+void FileLogWriter::pack_rest() {
+  if (!layout_.is_encrypted() || refusal_) return;
+  file_.reset();
+  packer_->pack_rest();
 }
 
 }  // namespace

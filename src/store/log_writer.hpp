@@ -122,6 +122,11 @@ class LogWriter {
 
   /// Cuts the last block; the segment stays open for the next run to continue.
   virtual Status close() = 0;
+
+  /// After close(), and after the packets are closed: nothing more is written by this process. An
+  /// encrypted log's open files are packed and encrypted as well; what cannot be, stays as blocks
+  /// in live/. Takes seconds. Nothing to do for other logs.
+  virtual void pack_rest() = 0;
 };
 
 }  // namespace alibi::store

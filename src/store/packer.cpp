@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 
@@ -19,6 +20,7 @@ namespace {
 constexpr auto kWakeInterval = std::chrono::seconds(10);
 /// A nudge costs the store thread no lock; it is seen this much later.
 constexpr auto kNudgeInterval = std::chrono::milliseconds(100);
+constexpr int kSealAttempts = 50;
 /// With more finished segments than this waiting, idle time alone does not do.
 constexpr std::size_t kBacklog = 4;
 
@@ -75,6 +77,27 @@ Packer::~Packer() {
   run_at_low_priority(thread_.native_handle());
 }
 
+void Packer::pack_rest() {
+  thread_.request_stop();
+  run_at_low_priority(thread_.native_handle());
+  thread_.join();
+  has_writer_ = false;
+  const std::stop_token never;
+  for (int attempt = 0; attempt < kSealAttempts; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kNudgeInterval);
+    const auto segments = list_segments(disk_, layout_);
+    if (!segments) return;
+    pack_all(*segments, never);
+    (void)pack_packet_files(disk_, layout_, sealing_, true, never);
+    const auto left = list_segments(disk_, layout_);
+    const auto packets = list_packet_files(disk_, layout_);
+    if (!left || !packets) return;
+    if (std::ranges::none_of(*left, &SegmentFiles::has_csv) &&
+        std::ranges::none_of(*packets, &PacketFiles::has_plain))
+      return;
+  }
+}
+
 void Packer::nudge() { nudged_ = true; }
 void Packer::approve() {
   approved_ = true;
@@ -110,7 +133,7 @@ void Packer::run(std::stop_token stop) {
 void Packer::work(const std::stop_token& stop) {
   if (is_passive_) return measure();
   if (const auto segments = list_segments(disk_, layout_)) pack_all(*segments, stop);
-  if (auto packed = pack_packet_files(disk_, layout_, sealing_, stop); packed)
+  if (auto packed = pack_packet_files(disk_, layout_, sealing_, false, stop); packed)
     has_told_packets_ = false;
   else if (!std::exchange(has_told_packets_, true))
     note({event::Kind::Fault, "pack_failed", {{"error", packed.error().message}}});
@@ -118,19 +141,23 @@ void Packer::work(const std::stop_token& stop) {
   measure();
 }
 
-/// The newest segment is the writer's.
+/// The newest segment is the writer's, as long as there is one.
 void Packer::pack_all(const std::vector<SegmentFiles>& segments, const std::stop_token& stop) {
   std::size_t waiting = 0;
   for (const auto& segment : segments)
     waiting += segment.has_packed || !segment.has_csv ? 0 : 1;
-  if (waiting > kBacklog) {
+  if (!has_writer_) {
+    // On the thread of the caller, which waits for it.
+  } else if (waiting > kBacklog) {
     run_at_low_priority(::pthread_self());
     ::setpriority(PRIO_PROCESS, 0, 19);
   } else {
     run_when_idle();
   }
-  for (std::size_t i = 0; i + 1 < segments.size() && !stop.stop_requested(); ++i) {
-    pack_one(segments[i], segments[i + 1].first_seq, stop);
+  for (std::size_t i = 0; i < segments.size() && !stop.stop_requested(); ++i) {
+    const bool is_newest = i + 1 == segments.size();
+    if (is_newest && has_writer_) return;
+    pack_one(segments[i], is_newest ? UINT64_MAX : segments[i + 1].first_seq, stop);
   }
 }
 

@@ -38,6 +38,10 @@ class Packer {
   /// the same as once.
   void start();
 
+  /// Nobody writes any more: ends the thread, and packs on the caller's what is left, the newest
+  /// files too. Waits some seconds for the seal.
+  void pack_rest();
+
   /// A segment was finished.
   void nudge();
 
@@ -82,6 +86,7 @@ class Packer {
   std::atomic<std::uint64_t> segments_ = 0;
 
   std::optional<Retention> planned_;  ///< packer thread only
+  bool has_writer_ = true;            ///< of the newest files
   bool has_told_packets_ = false;     ///< that packing them fails
   std::set<std::uint64_t> reported_;  ///< segments whose trouble was noted already
   std::jthread thread_;

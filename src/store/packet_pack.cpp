@@ -132,12 +132,13 @@ Status remove_plain(Disk& disk, const Layout& layout, std::uint64_t first, Seali
 
 }  // namespace
 
-Status pack_packet_files(Disk& disk, const Layout& layout, Sealing* sealing,
+Status pack_packet_files(Disk& disk, const Layout& layout, Sealing* sealing, bool has_newest,
                          const std::stop_token& stop) {
   const auto files = list_packet_files(disk, layout);
   if (!files) return std::unexpected(files.error());
   Status result;
-  for (std::size_t i = 0; i + 1 < files->size() && !stop.stop_requested(); ++i) {
+  const std::size_t count = files->size() - (has_newest || files->empty() ? 0 : 1);
+  for (std::size_t i = 0; i < count && !stop.stop_requested(); ++i) {
     const PacketFiles& file = (*files)[i];
     if (!file.has_plain) continue;
     // Both there: the packed one is whole, its maker died before the last step.

@@ -15,12 +15,13 @@
 
 namespace alibi::store {
 
-/// All finished files that are not packed yet; the newest is the writer's.
+/// All finished files that are not packed yet; the newest is the writer's, where `has_newest`
+/// does not say that there is none any more.
 /// Independent zstd frames that end with a block; unpacked again and compared
 /// before the plain file goes; with `sealing`, which may be null, it goes when that
 /// has a leaf about both. Errors: of the first that failed; the others
 /// were packed nevertheless.
-Status pack_packet_files(Disk& disk, const Layout& layout, Sealing* sealing,
+Status pack_packet_files(Disk& disk, const Layout& layout, Sealing* sealing, bool has_newest,
                          const std::stop_token& stop);
 
 /// Oldest files beyond the budget; never the newest.
