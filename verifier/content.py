@@ -23,8 +23,11 @@ class Content:
         gone = any(leaf.type == "retention" and leaf["stream"] == self.stream
                    and leaf["first"] <= self.segment <= leaf["last"]
                    for leaf in self.log.leaves[self.blocks[-1].index:])
-        if not names and not gone and any((self.segment, leaf["block"]) in live for leaf in self.blocks):
-            self.check_live(live)
+        has_live = not gone and any((self.segment, leaf["block"]) in live for leaf in self.blocks)
+        if has_live and self.closed is None and all(name.endswith(".age") for name in names) or has_live and not names:
+            if self.check_live(live):
+                return
+            names = [self.encrypted_name()]  # it was closed meanwhile
         elif not names and not gone:
             self.missing("no file of segment %d of %s" % (self.segment, self.stream))
         seed = None
@@ -52,21 +55,39 @@ class Content:
         else:
             self.log.fail("MISSING", what, self.blocks[0].index, **place)
 
+    def encrypted_name(self):
+        return "%0*d.%s.zst.age" % ((16, self.segment, "csv") if self.stream == "events" else
+                                    (20, self.segment, "pcapng"))
+
+    def open_live(self, name):
+        """None where it is not there (any more)."""
+        try:
+            return open(self.log.path("live", name), "rb") if name else None
+        except FileNotFoundError:
+            return None
+
     def check_live(self, live):
-        """Blocks of a segment that is not closed, each an age file (section 10)."""
+        """Blocks of a segment that is not closed, each an age file (section 10). False: the closed file
+        has taken their place."""
         header, identity = None, self.log.options.identity
         for leaf in self.blocks:
             name = live.get((self.segment, leaf["block"]))
-            if name is None:
-                self.log.fail("MISSING", "no file of block %d of segment %d" % (leaf["block"], self.segment),
-                              leaf.index)
-                return
-            if identity is None:
-                continue
-            with open(self.log.path("live", name), "rb") as file:
+            file = self.open_live(name)
+            if file is None:
+                if os.path.exists(self.log.path(self.stream, self.encrypted_name())):
+                    return False
+                what = "no file of block %d of segment %d" % (leaf["block"], self.segment)
+                if self.log.growing:
+                    self.missing(what)
+                else:
+                    self.log.fail("MISSING", what, leaf.index)
+                return True
+            with file:
+                if identity is None:
+                    continue
                 data = self.decrypt("live/" + name, file, leaf.index)
             if data is None:
-                return
+                return True
             seed, data = data[:65], data[65:]
             header = header or data.split(b"\n")[0] + b"\n"
             problem = ("ALTERED", "no block seed") if not re.fullmatch(rb"[0-9a-f]{64}\n", seed) else \
@@ -75,11 +96,12 @@ class Content:
                 problem = "ALTERED", "another length"
             if problem:
                 self.log.fail(problem[0], "live/%s: %s" % (name, problem[1]), leaf.index, file="live/" + name)
-                return
+                return True
         if identity is None:
             self.log.gaps.append((self.blocks[0].index, "encrypted", "live/: content not checked"))
         else:
             self.count()
+        return True
 
     def decrypt(self, place, file, leaf):
         result = subprocess.run(["age", "-d", "-i", self.log.options.identity], stdin=file, check=False,
@@ -126,7 +148,8 @@ class Content:
         leaf = self.closed.index if self.closed else self.blocks[0].index
         if place.endswith(".age"):
             if self.log.options.identity is None:
-                if self.closed is None or "encrypted_sha256" not in self.closed.pairs:
+                if (self.closed is None and not self.log.growing
+                        or self.closed is not None and "encrypted_sha256" not in self.closed.pairs):
                     self.log.fail("UNDECRYPTABLE", place + ": no identity, and no hash of it", leaf, file=place)
                 else:
                     self.log.gaps.append((leaf, "encrypted", place + ": content not checked"))

@@ -359,14 +359,15 @@ class LogVerifier:
     def step_content(self):
         self.hideable = [name.encode() for name in self.genesis["hideable"].split(",") if name]
         for stream, ending in STREAMS.items():
+            # In this order: blocks go when the closed file is there.
+            live = {tuple(map(int, match.groups())): name for match, name in (
+                (re.fullmatch(stream + r"-(\d{1,20})-(\d{1,20})\.age", name, re.ASCII), name)
+                for name in self.names("live")) if match}
             forms = {}
             for name in self.names(stream):
                 match = CONTENT_NAME.fullmatch(name)
                 if match and match[2] == ending:
                     forms.setdefault(int(match[1]), []).append(name)
-            live = {tuple(map(int, match.groups())): name for match, name in (
-                (re.fullmatch(stream + r"-(\d{1,20})-(\d{1,20})\.age", name, re.ASCII), name)
-                for name in self.names("live")) if match}
             segments = {}
             for leaf in self.blocks(stream):
                 segments.setdefault(leaf["segment"], []).append(leaf)

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include "cli/output.hpp"
+#include "store/layout.hpp"
 
 namespace alibi::cli {
 
@@ -14,6 +18,15 @@ void DirectoryOption::declare(CLI::App& app) {
   app.add_option("--dir", directory,
                  fmt::format("Directory of the log [$ALIBI_DIR, {}]", kDefaultDirectory))
       ->type_name("DIR");
+}
+
+void LogOption::declare(CLI::App& app) {
+  DirectoryOption::declare(app);
+  app.add_option("--identity", identity, "Age identity that opens an encrypted log")
+      ->type_name("FILE")
+      ->check([](const std::string& file) {
+        return ::access(file.c_str(), R_OK) == 0 ? "" : "cannot read the age identity " + file;
+      });
 }
 
 bool DirectoryOption::is_given() const {
@@ -45,8 +58,21 @@ report::Style StyleOptions::style() const {
           .zone = zone()};
 }
 
-Result<std::unique_ptr<store::LogReader>> open_log(const std::filesystem::path& directory) {
-  auto reader = store::LogReader::open(directory);
+void tell_encrypted(const LogOption& log) {
+  const auto layout = store::Layout::of(log.value());
+  if (!layout.is_encrypted() || !log.identity.empty()) return;
+  const auto segments = list_segments(store::real_disk(), layout);
+  const auto packets = list_packet_files(store::real_disk(), layout);
+  const auto is_closed = [](const auto& file) { return file.has_encrypted; };
+  if ((segments && std::ranges::any_of(*segments, is_closed)) ||
+      (packets && std::ranges::any_of(*packets, is_closed)))
+    fmt::print(stderr, "alibi: this log is encrypted: only what is open in memory is read; --identity FILE "
+                       "opens the rest, where it belongs: on another machine\n");
+}
+
+Result<std::unique_ptr<store::LogReader>> open_log(const LogOption& log) {
+  auto reader = store::LogReader::open(log.value(), log.identity);
+  if (reader) tell_encrypted(log);
   if (reader) return reader;
   Error error = reader.error();
   if (error.code == Errc::NotFound)

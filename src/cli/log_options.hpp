@@ -26,6 +26,12 @@ struct DirectoryOption {
   [[nodiscard]] std::filesystem::path value() const;
 };
 
+/// The same of a command that asks questions.
+struct LogOption : DirectoryOption {
+  std::string identity;  ///< age identity that opens encrypted files; empty: none
+  void declare(CLI::App& app);
+};
+
 struct StyleOptions {
   bool is_json = false;
   std::string colour = "auto";
@@ -38,7 +44,10 @@ struct StyleOptions {
 };
 
 /// Opens the log. Errors: as LogReader::open, with what to do.
-Result<std::unique_ptr<store::LogReader>> open_log(const std::filesystem::path& directory);
+Result<std::unique_ptr<store::LogReader>> open_log(const LogOption& log);
+
+/// Says on stderr that encrypted files are not read, where there are some and no identity.
+void tell_encrypted(const LogOption& log);
 
 /// Says on stderr what the reader had to skip, each damage once.
 class DamageWarning {

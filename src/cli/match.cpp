@@ -42,10 +42,10 @@ class Match : public Command {
   }
 
   Result<int> run() override {
-    auto reader = open_log(directory_.value());
+    auto reader = open_log(directory_);
     if (!reader) return std::unexpected(reader.error());
     const std::vector<std::filesystem::path> files(captures_.begin(), captures_.end());
-    const auto answer = match::match(files, directory_.value(), **reader);
+    const auto answer = match::match(files, directory_.value(), directory_.identity, **reader);
     if (!answer) return std::unexpected(answer.error());
     DamageWarning(**reader).tell_new();
     tell(*answer);
@@ -85,7 +85,7 @@ class Match : public Command {
 
   std::string write_;
   std::vector<std::string> captures_;
-  DirectoryOption directory_;
+  LogOption directory_;
   StyleOptions style_;
 };
 

@@ -127,8 +127,8 @@ class Packets : public Command {
 
   Status open() {
     auto log = !read_.empty() ? query::PacketLog::open_file(read_)
-               : is_follow_   ? query::PacketLog::open_live(directory_.value())
-                              : query::PacketLog::open(directory_.value());
+               : is_follow_   ? query::PacketLog::open_live(directory_.value(), directory_.identity)
+                              : query::PacketLog::open(directory_.value(), directory_.identity);
     if (!log) {
       Error error = log.error();
       if (error.code == Errc::NotFound && read_.empty())
@@ -138,7 +138,9 @@ class Packets : public Command {
     log_ = std::move(*log);
     // Without an event log there are packets without their requests.
     if (read_.empty()) {
-      if (auto events = store::LogReader::open(directory_.value())) events_ = std::move(*events);
+      tell_encrypted(directory_);
+      if (auto events = store::LogReader::open(directory_.value(), directory_.identity))
+        events_ = std::move(*events);
     }
     if (is_follow_ && !range_.from) range_.from = wall_now();
     requests_.emplace(is_follow_ ? nullptr : events_.get(), range_);
@@ -264,7 +266,7 @@ class Packets : public Command {
   std::vector<std::string> words_;
   std::string from_, to_, read_, write_;
   bool is_follow_ = false;
-  DirectoryOption directory_;
+  LogOption directory_;
   StyleOptions style_;
 
   query::TimeRange range_;

@@ -99,7 +99,7 @@ class Show : public Command {
     const auto filter = make_filter();
     if (!filter) return std::unexpected(filter.error());
     if (is_csv_ && style_.is_json) return fail(Errc::Usage, "give --csv or --json, not both");
-    auto reader = open_log(directory_.value());
+    auto reader = open_log(directory_);
     if (!reader) return std::unexpected(reader.error());
     Printer printer(**reader, *filter, style_, is_csv_);
     const auto done =
@@ -164,7 +164,7 @@ class Show : public Command {
   std::optional<std::uint16_t> port_;
   bool is_follow_ = false;
   bool is_csv_ = false;
-  DirectoryOption directory_;
+  LogOption directory_;
   StyleOptions style_;
 };
 

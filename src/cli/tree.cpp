@@ -43,7 +43,7 @@ class Tree : public Command {
   Result<int> run() override {
     const auto question = make_question();
     if (!question) return std::unexpected(question.error());
-    auto reader = open_log(directory_.value());
+    auto reader = open_log(directory_);
     if (!reader) return std::unexpected(reader.error());
     const auto answer = query::tree(**reader, *question);
     DamageWarning(**reader).tell_new();
@@ -88,7 +88,7 @@ class Tree : public Command {
 
   std::string process_;
   std::string at_;
-  DirectoryOption directory_;
+  LogOption directory_;
   StyleOptions style_;
 };
 

@@ -58,7 +58,7 @@ class Who : public Command {
   Result<int> run() override {
     const auto question = make_question();
     if (!question) return std::unexpected(question.error());
-    auto reader = open_log(directory_.value());
+    auto reader = open_log(directory_);
     if (!reader) return std::unexpected(reader.error());
     const auto answer = query::who(**reader, *question);
     if (!answer) return std::unexpected(answer.error());
@@ -112,7 +112,7 @@ class Who : public Command {
   std::string name_;
   std::string proto_;
   std::string at_;
-  DirectoryOption directory_;
+  LogOption directory_;
   StyleOptions style_;
 };
 

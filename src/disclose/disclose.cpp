@@ -10,6 +10,7 @@
 #include "disclose/tree_cover.hpp"
 #include "event/record.hpp"
 #include "store/disk.hpp"
+#include "store/layout.hpp"
 
 namespace alibi::disclose {
 namespace {
@@ -116,6 +117,11 @@ class Work {
  private:
   Status open() {
     if (auto done = check_target(request_.bundle); !done) return done;
+    if (store::Layout::of(request_.log).is_encrypted())
+      return fail(Errc::Unsupported,
+                  request_.log.string() +
+                      " is encrypted, and excerpts of such a log are not made: give log/, identity/ and the "
+                      "closed files themselves to somebody whose identity opens them");
     auto bytes = read_checkpoint(layout_);
     if (!bytes) return std::unexpected(bytes.error());
     checkpoint_bytes_ = std::move(*bytes);

@@ -21,16 +21,9 @@ Status PlainBytes::open(std::uint64_t segment) {
   const auto packed = is_events ? files.packed(segment) : files.pcapng_packed(segment);
   auto input = packet::Input::open(plain);
   if (!input && input.error().code == Errc::NotFound) input = packet::Input::open(packed);
-  if (!input && input.error().code == Errc::NotFound) {
-    std::error_code ignored;
-    if (std::filesystem::exists(packed.string() + ".age", ignored))
-      return fail(Errc::Unsupported, packed.string() +
-                                         ".age is encrypted; decrypt it beside itself first: "
-                                         "age -d -i KEY -o " +
-                                         packed.string() + " " + packed.string() + ".age");
+  if (!input && input.error().code == Errc::NotFound)
     return fail(Errc::NotFound,
                 "the records wanted stood in " + packed.string() + ", which is not there any more");
-  }
   if (!input) return std::unexpected(input.error());
   input_ = std::move(*input);
   segment_ = segment;

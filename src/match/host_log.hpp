@@ -28,6 +28,7 @@ struct HostLog {
 /// of the capture the host forwarded: packets between two others that it saw.
 /// No packet log is no error. Errors: Io, Denied.
 [[nodiscard]] Result<std::vector<bool>> add_wire(const std::filesystem::path& directory,
+                                                 const std::filesystem::path& identity,
                                                  HostLog& log);
 
 }  // namespace alibi::match

@@ -91,14 +91,15 @@ Status Describer::describe(std::vector<MatchedFlow>& matched) {
 }  // namespace
 
 Result<MatchAnswer> match(const std::vector<std::filesystem::path>& captures,
-                          const std::filesystem::path& directory, store::LogReader& reader) {
+                          const std::filesystem::path& directory,
+                          const std::filesystem::path& identity, store::LogReader& reader) {
   MatchAnswer answer;
   CaptureFlows seen;
   if (auto done = read_captures(captures, seen, answer); !done)
     return std::unexpected(done.error());
   auto log = read_host_log(reader, seen.flows());
   if (!log) return std::unexpected(log.error());
-  const auto forwarded = add_wire(directory, *log);
+  const auto forwarded = add_wire(directory, identity, *log);
   if (!forwarded) return std::unexpected(forwarded.error());
   const Judgements judgements = judge(log->facts);
   for (std::size_t i = 0; i < judgements.flows.size(); ++i) {

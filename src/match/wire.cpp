@@ -78,9 +78,10 @@ void WireReader::add(const query::LoggedPacket& logged) {
 
 }  // namespace
 
-Result<std::vector<bool>> add_wire(const std::filesystem::path& directory, HostLog& log) {
+Result<std::vector<bool>> add_wire(const std::filesystem::path& directory,
+                                   const std::filesystem::path& identity, HostLog& log) {
   WireReader wire(log);
-  auto packets = query::PacketLog::open(directory);
+  auto packets = query::PacketLog::open(directory, identity);
   if (!packets && packets.error().code == Errc::NotFound) return wire.take_forwarded();
   if (!packets) return std::unexpected(packets.error());
   const auto done = (*packets)->scan({}, [&](const query::LoggedPacket& packet) {

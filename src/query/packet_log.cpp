@@ -6,6 +6,7 @@
 #include <string>
 
 #include "packet/process_lookup.hpp"
+#include "store/decrypted_segment.hpp"
 #include "store/disk.hpp"
 #include "store/layout.hpp"
 #include "store/log_reader.hpp"
@@ -34,15 +35,28 @@ struct OpenSegment {
   packet::ProcessLookup processes;
 };
 
+/// A file of an encrypted log, opened.
+Result<std::unique_ptr<CaptureReader>> open_encrypted(const store::Layout& layout, std::uint64_t number,
+                                                      const std::filesystem::path& identity) {
+  const auto opened = store::decrypt_segment(store::real_disk(), layout, store::SealStream::Packets,
+                                             number, identity);
+  if (!opened) return std::unexpected(opened.error());
+  return CaptureReader::open(opened->path());
+}
+
 /// A file may be packed and removed between listing and opening.
 Result<std::unique_ptr<CaptureReader>> open_segment(const store::Layout& layout,
-                                                    const store::PacketFiles& segment) {
+                                                    const store::PacketFiles& segment,
+                                                    const std::filesystem::path& identity) {
   if (!segment.has_packed) {
     auto reader =
         CaptureReader::open(layout.pcapng(segment.first_packet), CaptureReader::Source::Growing);
     if (reader || reader.error().code != Errc::NotFound) return reader;
   }
-  return CaptureReader::open(layout.pcapng_packed(segment.first_packet));
+  auto reader = CaptureReader::open(layout.pcapng_packed(segment.first_packet));
+  if (!reader && reader.error().code == Errc::NotFound && segment.has_encrypted && !identity.empty())
+    return open_encrypted(layout, segment.first_packet, identity);
+  return reader;
 }
 
 bool is_device_error(const Error& error) {
@@ -52,9 +66,10 @@ bool is_device_error(const Error& error) {
 
 class SegmentedLog : public PacketLog {
  public:
-  explicit SegmentedLog(std::filesystem::path directory) : layout_{std::move(directory)} {}
+  SegmentedLog(const std::filesystem::path& directory, std::filesystem::path identity)
+      : layout_(store::Layout::of(directory)), identity_(std::move(identity)) {}
   SegmentedLog(std::filesystem::path file, std::unique_ptr<CaptureReader> reader)
-      : single_(std::move(file)) {
+      : layout_{}, single_(std::move(file)) {
     current_.emplace();
     current_->reader = std::move(reader);
   }
@@ -90,7 +105,7 @@ class SegmentedLog : public PacketLog {
     current_.emplace();
     current_->first_number = segment.first_packet;
     current_->file = file_of(layout_, segment);
-    auto reader = open_segment(layout_, segment);
+    auto reader = open_segment(layout_, segment, identity_);
     if (reader) {
       current_->reader = std::move(*reader);
       return {};
@@ -158,7 +173,7 @@ class SegmentedLog : public PacketLog {
   }
 
   Result<std::optional<WallNs>> first_time(const store::PacketFiles& segment) const {
-    const auto reader = open_segment(layout_, segment);
+    const auto reader = open_segment(layout_, segment, identity_);
     if (!reader && is_device_error(reader.error())) return std::unexpected(reader.error());
     if (!reader) return std::nullopt;
     const auto packet = (*reader)->next();
@@ -175,7 +190,7 @@ class SegmentedLog : public PacketLog {
   }
 
   bool asks_clock() {
-    auto events = store::LogReader::open(layout_.directory);
+    auto events = store::LogReader::open(layout_.directory, identity_);
     if (!events) return false;
     bool has_records = false, has_step = false;
     const auto done = (*events)->scan(
@@ -189,6 +204,7 @@ class SegmentedLog : public PacketLog {
   }
 
   store::Layout layout_;
+  std::filesystem::path identity_;
   std::filesystem::path single_;  ///< empty: the segments of layout_
   std::optional<OpenSegment> current_;
   bool is_over_ = false;  ///< all that follows is behind the range
@@ -198,19 +214,21 @@ class SegmentedLog : public PacketLog {
 
 }  // namespace
 
-Result<std::unique_ptr<PacketLog>> PacketLog::open(const std::filesystem::path& directory) {
-  const auto segments = list_packet_files(store::real_disk(), store::Layout{directory});
+Result<std::unique_ptr<PacketLog>> PacketLog::open(const std::filesystem::path& directory,
+                                                   const std::filesystem::path& identity) {
+  const auto segments = list_packet_files(store::real_disk(), store::Layout::of(directory));
   if (!segments) return std::unexpected(segments.error());
   if (segments->empty())
     return fail(Errc::NotFound, fmt::format("there is no packet log in {}", directory.string()));
-  return std::make_unique<SegmentedLog>(directory);
+  return std::make_unique<SegmentedLog>(directory, identity);
 }
 
-Result<std::unique_ptr<PacketLog>> PacketLog::open_live(const std::filesystem::path& directory) {
+Result<std::unique_ptr<PacketLog>> PacketLog::open_live(const std::filesystem::path& directory,
+                                                        const std::filesystem::path& identity) {
   std::error_code error;
   if (!std::filesystem::is_directory(directory, error))
     return fail(Errc::NotFound, fmt::format("there is no directory {}", directory.string()));
-  return std::make_unique<SegmentedLog>(directory);
+  return std::make_unique<SegmentedLog>(directory, identity);
 }
 
 Result<std::unique_ptr<PacketLog>> PacketLog::open_file(const std::filesystem::path& file) {

@@ -28,11 +28,14 @@ struct LoggedPacket {
 
 class PacketLog {
  public:
-  /// The packet log below `directory`. Errors: NotFound (it has none), Denied, Io.
-  static Result<std::unique_ptr<PacketLog>> open(const std::filesystem::path& directory);
+  /// The packet log below `directory`. `identity` as of LogReader::open. Errors: NotFound (it has
+  /// none), Denied, Io.
+  static Result<std::unique_ptr<PacketLog>> open(const std::filesystem::path& directory,
+                                                 const std::filesystem::path& identity = {});
   /// The same for read_new(), also before the first packet is there. Errors:
   /// NotFound (no such directory), Denied, Io.
-  static Result<std::unique_ptr<PacketLog>> open_live(const std::filesystem::path& directory);
+  static Result<std::unique_ptr<PacketLog>> open_live(const std::filesystem::path& directory,
+                                                      const std::filesystem::path& identity = {});
   /// A capture file. Errors: as CaptureReader::open.
   static Result<std::unique_ptr<PacketLog>> open_file(const std::filesystem::path& file);
   virtual ~PacketLog() = default;

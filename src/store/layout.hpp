@@ -59,8 +59,8 @@ struct SegmentFiles {
   bool has_csv = false;
   bool has_packed = false;
   bool has_index = false;
-  bool has_encrypted = false;  ///< closed, or blocks of it
   std::uint64_t bytes = 0;     ///< of all its files
+  bool has_encrypted = false;  ///< closed, or blocks of it
 };
 
 /// All segments, oldest first. Names that are none of ours are passed over.
@@ -70,8 +70,8 @@ struct PacketFiles {
   std::uint64_t first_packet = 0;
   bool has_plain = false;
   bool has_packed = false;
-  bool has_encrypted = false;
   std::uint64_t bytes = 0;
+  bool has_encrypted = false;
 };
 
 struct LiveFile {

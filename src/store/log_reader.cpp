@@ -10,6 +10,7 @@
 
 #include "event/csv.hpp"
 #include "store/chunks.hpp"
+#include "store/decrypted_segment.hpp"
 #include "store/index_file.hpp"
 #include "store/layout.hpp"
 #include "store/matcher.hpp"
@@ -39,7 +40,8 @@ struct Place {
 
 class FileLogReader final : public LogReader {
  public:
-  explicit FileLogReader(Layout layout) : layout_(std::move(layout)) {}
+  FileLogReader(Layout layout, std::filesystem::path identity)
+      : layout_(std::move(layout)), identity_(std::move(identity)) {}
 
   Status scan(const Hints& hints, Order order, Visit visit) override;
   Status follow(const Hints& hints, Visit visit,
@@ -51,8 +53,10 @@ class FileLogReader final : public LogReader {
                            Question& question);
   Result<Go> scan_segment(const SegmentFiles& segment, std::uint64_t before_seq,
                           Question& question);
-  Result<Go> scan_csv(std::uint64_t first_seq, std::uint64_t before_seq, Question& question);
-  Result<Go> scan_packed(std::uint64_t first_seq, std::uint64_t before_seq, Question& question);
+  Result<Go> scan_csv(const std::filesystem::path& file, std::uint64_t before_seq, Question& question);
+  Result<Go> scan_packed(const std::filesystem::path& file, const std::filesystem::path& index_file,
+                         std::uint64_t before_seq, Question& question);
+  Result<Go> scan_encrypted(const SegmentFiles& segment, std::uint64_t before_seq, Question& question);
   Result<std::vector<FrameSpan>> walk_frames(PackedFile& packed, const std::filesystem::path& file,
                                              Place& place);
   Go visit_chunk(const Chunk& chunk, const Place& place, Question& question);
@@ -64,6 +68,7 @@ class FileLogReader final : public LogReader {
 
   Disk& disk_ = real_disk();
   Layout layout_;
+  std::filesystem::path identity_;  ///< empty: none
   Skipped skipped_;
   std::set<std::string> boot_ids_;
 };
@@ -95,18 +100,34 @@ Result<Go> FileLogReader::scan_segments(const std::vector<SegmentFiles>& segment
 Result<Go> FileLogReader::scan_segment(const SegmentFiles& segment, std::uint64_t before_seq,
                                        Question& question) {
   if (!segment.has_packed) {
-    auto go = scan_csv(segment.first_seq, before_seq, question);
+    auto go = scan_csv(layout_.csv(segment.first_seq), before_seq, question);
     if (go || go.error().code != Errc::NotFound) return go;
   }
-  auto go = scan_packed(segment.first_seq, before_seq, question);
+  auto go = scan_packed(layout_.packed(segment.first_seq), layout_.index(segment.first_seq), before_seq, question);
+  if (!go && go.error().code == Errc::NotFound && segment.has_encrypted && !identity_.empty())
+    go = scan_encrypted(segment, before_seq, question);
   // Deleted by retention since it was listed.
   if (!go && go.error().code == Errc::NotFound) return Go::On;
   return go;
 }
 
-Result<Go> FileLogReader::scan_csv(std::uint64_t first_seq, std::uint64_t before_seq,
+/// What does not open is damage, as in other logs what does not unpack.
+Result<Go> FileLogReader::scan_encrypted(const SegmentFiles& segment, std::uint64_t before_seq,
+                                         Question& question) {
+  const auto opened =
+      decrypt_segment(disk_, layout_, SealStream::Events, segment.first_seq, identity_);
+  if (!opened && opened.error().code == Errc::Corrupt) {
+    note_damage(layout_.encrypted(SealStream::Events, segment.first_seq), 0, segment.bytes,
+                opened.error().message);
+    return Go::On;
+  }
+  if (!opened) return std::unexpected(opened.error());
+  return opened->is_packed ? scan_packed(opened->path(), {}, before_seq, question)
+                           : scan_csv(opened->path(), before_seq, question);
+}
+
+Result<Go> FileLogReader::scan_csv(const std::filesystem::path& file, std::uint64_t before_seq,
                                    Question& question) {
-  const auto file = layout_.csv(first_seq);
   const auto fd = disk_.open(file, O_RDONLY);
   if (!fd) return std::unexpected(fd.error());
   ForwardChunks forward(disk_, fd->get(), 0);
@@ -134,14 +155,14 @@ Result<Go> FileLogReader::scan_csv(std::uint64_t first_seq, std::uint64_t before
   return Go::On;
 }
 
-Result<Go> FileLogReader::scan_packed(std::uint64_t first_seq, std::uint64_t before_seq,
-                                      Question& question) {
-  const auto file = layout_.packed(first_seq);
+Result<Go> FileLogReader::scan_packed(const std::filesystem::path& file,
+                                      const std::filesystem::path& index_file,
+                                      std::uint64_t before_seq, Question& question) {
   auto packed = PackedFile::open(disk_, file);
   if (!packed) return std::unexpected(packed.error());
   Place place{file, nullptr, before_seq};
   std::vector<FrameSpan> frames;
-  if (const auto index = Index::open(disk_, layout_.index(first_seq), packed->bytes())) {
+  if (const auto index = Index::open(disk_, index_file, packed->bytes())) {
     if (!index->may_match(question.matcher)) return Go::On;
     place.boot_id = &*boot_ids_.emplace(index->boot_id()).first;
     for (const auto& frame : index->frames()) {
@@ -258,7 +279,7 @@ Status Follower::start(bool from_the_past) {
     return {};
   }
   first_seq_ = segments->back().first_seq;
-  if (segments->back().has_packed) return {};
+  if (segments->back().has_packed || !segments->back().has_csv) return {};
   if (const auto opened = open(segments->back()); !opened) return std::unexpected(opened.error());
   if (!fd_.is_open()) return {};
   const auto size = reader_.disk_.size(fd_.get());
@@ -335,15 +356,16 @@ Status FileLogReader::follow(const Hints& hints, Visit visit,
 
 }  // namespace
 
-Result<std::unique_ptr<LogReader>> LogReader::open(const std::filesystem::path& directory) {
-  Layout layout{directory};
+Result<std::unique_ptr<LogReader>> LogReader::open(const std::filesystem::path& directory,
+                                                   const std::filesystem::path& identity) {
+  Layout layout = Layout::of(directory);
   const auto segments = list_segments(real_disk(), layout);
   if (!segments && segments.error().code == Errc::NotFound) {
     return fail(Errc::NotFound,
                 "there is no log in " + directory.string() + "; name its directory with --dir");
   }
   if (!segments) return std::unexpected(segments.error());
-  return std::make_unique<FileLogReader>(std::move(layout));
+  return std::make_unique<FileLogReader>(std::move(layout), identity);
 }
 
 }  // namespace alibi::store

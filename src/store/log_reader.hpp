@@ -53,8 +53,10 @@ struct BootRecord {
 
 class LogReader {
  public:
-  /// Errors: NotFound (no log there), Denied, Io.
-  static Result<std::unique_ptr<LogReader>> open(const std::filesystem::path& directory);
+  /// `identity`: an age identity that opens what is encrypted; without one that is passed
+  /// over. Errors: NotFound (no log there), Denied, Io.
+  static Result<std::unique_ptr<LogReader>> open(const std::filesystem::path& directory,
+                                                 const std::filesystem::path& identity = {});
   virtual ~LogReader() = default;
 
   enum class Go : std::uint8_t { On, Stop };

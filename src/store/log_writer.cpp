@@ -143,6 +143,7 @@ Status FileLogWriter::begin_sealing() {
 void FileLogWriter::continue_after(std::uint64_t last_sealed) {
   if (!layout_.is_encrypted() || last_sealed <= numbering_.last_seq()) return;
   numbering_.set_last_seq(last_sealed);
+  synced_seq_ = last_sealed;
   own_.add(event::Kind::Recovery, "memory_lost", {{"last_seq", std::to_string(last_sealed)}});
 }
 

@@ -130,7 +130,7 @@ TEST_F(PacketWriterTest, LargeFilesGiveWayAndArePacked) {
     writer->tick(boot_now());
   }
   ASSERT_TRUE(writer->append(batch(1)));
-  ASSERT_TRUE(pack_packet_files(real_disk(), layout(), nullptr, {}));
+  ASSERT_TRUE(pack_packet_files(real_disk(), layout(), nullptr, false, {}));
   EXPECT_THAT(names(), ElementsAre("00000000000000000001.pcapng.zst", "00000000000000000041.pcapng.zst",
                                    "00000000000000000081.pcapng.zst", "00000000000000000121.pcapng.zst",
                                    "00000000000000000161.pcapng"));
@@ -145,7 +145,7 @@ TEST_F(PacketWriterTest, PackingKeepsEveryByteOfManyFrames) {
   ASSERT_TRUE(writer->close());
   ASSERT_TRUE(writer->append(batch(1)));
   ASSERT_GT(fs::file_size(layout().pcapng(1)), 5U << 20);
-  ASSERT_TRUE(pack_packet_files(real_disk(), layout(), nullptr, {}));
+  ASSERT_TRUE(pack_packet_files(real_disk(), layout(), nullptr, false, {}));
   const auto found = numbers(layout().pcapng_packed(1));
   ASSERT_EQ(found.size(), 50'000U);
   EXPECT_TRUE(std::ranges::is_sorted(found));

@@ -78,10 +78,11 @@ FormJudgement judge_form(const SegmentCheck& segment, const FormCheck& form,
   if (is_encrypted && !form.refused.empty())
     return failed(Verdict::Undecryptable, std::move(place), form.refused);
   if (is_encrypted && !context.has_identity) {
-    if (!leaf || leaf->encrypted_sha256.empty())
+    if (leaf ? leaf->encrypted_sha256.empty() : !context.is_growing)
       return failed(Verdict::Undecryptable, std::move(place),
                     "nothing tells whether this encrypted file is the right one");
-    judged.gap = Gap{leaf->leaf, "encrypted", form.file + ": content not checked, no identity given"};
+    judged.gap = Gap{leaf ? leaf->leaf : segment.first_leaf, "encrypted",
+                     form.file + ": content not checked, no identity given"};
     return judged;
   }
   if (form.lacks_seed)
@@ -172,14 +173,18 @@ Status Content::end(const AskAgain& ask_again) {
 }
 
 void Content::judge(const SegmentCheck& segment) {
-  if (segment.live) return judge_live(segment);
-  if (segment.forms.empty()) return judge_absent(segment);
   const auto leaf = segment_leaves_.find({segment.stream, segment.number});
+  // A file that no leaf knows yet counts where its blocks are not there.
+  const bool has_all_live =
+      segment.live && !(segment.live->failure && segment.live->failure->verdict == Verdict::Missing);
+  if (segment.live && (segment.forms.empty() || (leaf == segment_leaves_.end() && has_all_live)))
+    return judge_live(segment);
+  if (segment.forms.empty()) return judge_absent(segment);
   bool is_checked = false;
   for (const FormCheck& form : segment.forms) {
     auto judged = judge_form(segment, form,
                              {leaf == segment_leaves_.end() ? nullptr : &leaf->second,
-                              !inputs_.identity.empty(), is_to_go(segment)});
+                              !inputs_.identity.empty(), is_to_go(segment), is_growing_});
     if (judged.failure) findings_.add(Step::Content, std::move(*judged.failure));
     if (judged.gap) add_gap(report_, std::move(*judged.gap));
     is_checked = is_checked || (form.is_content_checked &&

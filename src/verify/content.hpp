@@ -40,6 +40,7 @@ struct FormContext {
   const SegmentLeaf* leaf = nullptr;
   bool has_identity = false;
   bool is_to_go = false;  ///< a `retention` leaf covers it; its seed goes first
+  bool is_growing = false;
 };
 [[nodiscard]] FormJudgement judge_form(const SegmentCheck& segment, const FormCheck& form,
                                        const FormContext& context);

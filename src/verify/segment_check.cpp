@@ -102,11 +102,10 @@ class Checker {
         if (*check) result.forms.push_back(std::move(**check));
       }
     }
-    if (result.forms.empty() && has_live_files()) {
-      auto live = check_live();
-      if (!live) return std::unexpected(live.error());
-      result.live = std::move(*live);
-    }
+    const bool has_plain = std::ranges::any_of(
+        result.forms, [](const FormCheck& check) { return check.form != Form::Encrypted; });
+    if (!has_plain && has_live_files())
+      if (auto done = add_live(result); !done) return std::unexpected(done.error());
     return result;
   }
 
@@ -207,10 +206,32 @@ class Checker {
     return *hash;
   }
 
+  [[nodiscard]] std::string live_name(const SealedBlock& block) const {
+    const auto listed = evidence_.live_files.find({segment_.stream, segment_.number, block.number});
+    if (listed != evidence_.live_files.end()) return listed->second;
+    // Written since the directory was listed.
+    const std::string plain = plain_name(segment_.stream, segment_.number);
+    return std::string(seal::name_of(segment_.stream)) + "-" + plain.substr(0, plain.find('.')) + "-" +
+           std::to_string(block.number) + ".age";
+  }
+
   [[nodiscard]] bool has_live_files() const {
-    const auto first = evidence_.live_files.lower_bound({segment_.stream, segment_.number, 0});
-    return first != evidence_.live_files.end() && std::get<0>(first->first) == segment_.stream &&
-           std::get<1>(first->first) == segment_.number;
+    return evidence_.live && std::ranges::any_of(segment_.blocks, [&](const SealedBlock& block) {
+             return evidence_.live->file(live_name(block)).has_value();
+           });
+  }
+
+  /// The segment may be closed meanwhile: then the blocks are going, and the file is there.
+  Status add_live(SegmentCheck& result) {
+    auto live = check_live();
+    if (!live) return std::unexpected(live.error());
+    result.live = std::move(*live);
+    if (!result.forms.empty() || !evidence_.content(segment_.stream)) return {};
+    if (!result.live->failure || result.live->failure->verdict != Verdict::Missing) return {};
+    auto check = check_form(Form::Encrypted);
+    if (!check) return std::unexpected(check.error());
+    if (*check) result.forms.push_back(std::move(**check));
+    return {};
   }
 
   /// docs/seal-format.md section 10: each block is an age file of its own.
@@ -219,13 +240,14 @@ class Checker {
     std::optional<seal::Columns> columns;
     for (const SealedBlock& block : segment_.blocks) {
       FormCheck check;
-      const auto name =
-          evidence_.live_files.find({segment_.stream, segment_.number, block.number});
-      if (name == evidence_.live_files.end()) {
+      const std::string name = live_name(block);
+      auto opened = evidence_.live->file(name);
+      if (!opened && opened.error().code != Errc::NotFound) return std::unexpected(opened.error());
+      if (!opened) {
         fail_block(check, block, Verdict::Missing, "the file of this block is not there");
       } else if (live.is_content_checked) {
-        check.file = "live/" + name->second;
-        if (auto done = check_live_block(name->second, block, columns, check); !done)
+        check.file = "live/" + name;
+        if (auto done = check_live_block(std::move(*opened), block, columns, check); !done)
           return std::unexpected(done.error());
       }
       if (check.failure) {
@@ -236,11 +258,9 @@ class Checker {
     return live;
   }
 
-  Status check_live_block(const std::string& name, const SealedBlock& block,
+  Status check_live_block(OpenFile opened, const SealedBlock& block,
                           std::optional<seal::Columns>& columns, FormCheck& check) {
-    auto opened = evidence_.live->file(name);
-    if (!opened) return std::unexpected(opened.error());
-    const auto file = file_source(std::move(*opened), progress_);
+    const auto file = file_source(std::move(opened), progress_);
     auto decrypted = age_source(*file, inputs_.identity);
     if (!decrypted) return std::unexpected(decrypted.error());
     std::string text(kSeedTextBytes + block.bytes + 1, '\0');

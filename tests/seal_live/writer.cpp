@@ -1,9 +1,10 @@
 // A recorder without a kernel: writes records and packets into a sealed log, as
 // fast as it is told, until somebody ends it. For the tests that kill it.
 //
-//   seal_writer DIR [--records N] [--rate R] [--small] [--unsealed]
+//   seal_writer DIR [--records N] [--rate R] [--small] [--unsealed] [--close]
 //
-// Without --records it runs until SIGTERM, which is a clean stop.
+// Without --records it runs until SIGTERM, which is a clean stop. The memory of an encrypted log
+// is mounted, and stays; with --close all is packed at the end, and it is unmounted.
 
 #include <signal.h>
 
@@ -20,6 +21,7 @@
 #include "seal/identity.hpp"
 #include "seal/sealer.hpp"
 #include "store/log_writer.hpp"
+#include "store/memory_directory.hpp"
 #include "store/packet_writer.hpp"
 
 namespace {
@@ -34,6 +36,7 @@ struct Wanted {
   std::uint64_t rate = 2000;  ///< a second; 0: as fast as it goes
   bool is_small = false;      ///< segments of some kB, so that they are packed and deleted
   bool is_sealed = true;
+  bool is_closed = false;
 };
 
 std::int64_t offset_ns = 0;
@@ -87,16 +90,18 @@ int write_log(const Wanted& wanted) {
     limits.packet_budget_bytes = 64 << 10;
     limits.reserve_bytes = 0;
   }
+  const auto layout = store::Layout::of(wanted.directory);
+  if (auto done = store::mount_memory(layout, 64 << 20); !done) return failed("mount", done.error());
   offset_ns = wall_now().ns - static_cast<std::int64_t>(boot_now().ns);
   std::optional<seal::Sealer> sealer;
   if (wanted.is_sealed)
-    sealer.emplace(seal::SealLayout{wanted.directory},
+    sealer.emplace(seal::SealLayout::of(wanted.directory),
                    seal::Session{.boot_id = boot_id, .version = "test", .command = "seal_writer"},
                    seal::MakeWitnessing{});
   auto log = store::LogWriter::open(wanted.directory, boot_id, limits, store::real_disk(),
                                     sealer ? &*sealer : nullptr);
   if (!log) return failed("open the log", log.error());
-  auto packets = store::PacketWriter::open({wanted.directory}, limits, store::real_disk(),
+  auto packets = store::PacketWriter::open(layout, limits, store::real_disk(),
                                            (*log)->sealing());
   if (!packets) return failed("open the packets", packets.error());
   if (sealer) sealer->start();
@@ -123,10 +128,14 @@ int write_log(const Wanted& wanted) {
   (void)(*log)->append(last);
   (void)(*packets)->close();
   if (auto done = (*log)->close(); !done) return failed("close", done.error());
+  if (wanted.is_closed) (*log)->pack_rest();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (sealer)
     if (auto done = sealer->stop("test"); !done) return failed("seal", done.error());
+  log->reset();
+  if (wanted.is_closed)
+    if (auto done = store::unmount_memory(layout); !done) return failed("unmount", done.error());
   std::printf("%llu records in %.3f s\n", static_cast<unsigned long long>(number - 1), seconds);
   return 0;
 }
@@ -139,6 +148,8 @@ int main(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--small")
       wanted.is_small = true;
+    else if (word == "--close")
+      wanted.is_closed = true;
     else if (word == "--unsealed")
       wanted.is_sealed = false;
     else if (word == "--records" && i + 1 < argc)
@@ -149,7 +160,7 @@ int main(int argc, char** argv) {
       wanted.directory = word;
   }
   if (wanted.directory.empty()) {
-    std::fprintf(stderr, "usage: seal_writer DIR [--records N] [--rate R] [--small] [--unsealed]\n");
+    std::fprintf(stderr, "usage: seal_writer DIR [--records N] [--rate R] [--small] [--unsealed] [--close]\n");
     return 2;
   }
   struct sigaction action {};
