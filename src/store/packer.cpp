@@ -78,9 +78,11 @@ Packer::~Packer() {
 }
 
 void Packer::pack_rest() {
-  thread_.request_stop();
-  run_at_low_priority(thread_.native_handle());
-  thread_.join();
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    run_at_low_priority(thread_.native_handle());
+    thread_.join();
+  }
   has_writer_ = false;
   const std::stop_token never;
   for (int attempt = 0; attempt < kSealAttempts; ++attempt) {
