@@ -16,6 +16,16 @@ std::optional<seal::Stream> stream_of(const seal::Leaf& leaf) {
   return std::nullopt;
 }
 
+/// A file, a seed that is no part of its file, or a block in live/.
+bool lacks_something(const SegmentCheck& segment) {
+  if (segment.forms.empty() && segment.live)
+    return segment.live->failure && segment.live->failure->verdict == Verdict::Missing;
+  return segment.forms.empty() ||
+         (!segment.has_seed && std::ranges::any_of(segment.forms, [](const FormCheck& form) {
+           return form.form != Form::Encrypted;
+         }));
+}
+
 bool covers(const Retention& retention, const SegmentCheck& segment) {
   return retention.stream == segment.stream && retention.leaf > segment.last_leaf &&
          retention.first <= segment.number && segment.number <= retention.last;
@@ -224,8 +234,7 @@ Status Content::explain_lacking(const AskAgain& ask_again) {
   if (!is_growing_) return {};
   std::vector<const SegmentCheck*> lacking;
   for (const auto& [key, check] : checks_) {
-    if (!check.live && (check.forms.empty() || !check.has_seed) && !is_to_go(check))
-      lacking.push_back(&check);
+    if (lacks_something(check) && !is_to_go(check)) lacking.push_back(&check);
   }
   if (lacking.empty()) return {};
   const auto told = ask_again();
