@@ -171,7 +171,7 @@ std::unique_ptr<seal::Sealer> make_sealer(const std::filesystem::path& directory
   if (!store::Layout{directory}.has_identity()) return nullptr;
   const auto executable = store::sha256_of_file(store::real_disk(), "/proc/self/exe");
   return std::make_unique<seal::Sealer>(
-      seal::SealLayout{directory},
+      seal::SealLayout::of(directory),
       seal::Session{.boot_id = seal::boot_id_now(),
                     .version = ALIBI_VERSION,
                     .recorder = executable ? seal::to_hex(*executable) : "",
