@@ -34,8 +34,8 @@ def shape(kind, x, y, colour):
     if kind == "cross":
         return (f'<path d="M{x - 3.5:.1f} {y - 3.5:.1f}l7 7m0 -7l-7 7" stroke="{colour}" stroke-width="1.4" '
                 'fill="none"/>')
-    tip, base = (-7, 5) if kind == "up" else (7, -5)
-    return f'<path d="M{x:.1f} {y + tip:.1f}l-6 {base - tip}h12z" fill="{colour}"/>'
+    away = 12 if kind == "up" else -12  # one tip below, one above the place, for both come at nearly one time
+    return f'<path d="M{x:.1f} {y:.1f}l-6.5 {away}h13z" fill="{colour}" stroke="#fff" stroke-width="0.8"/>'
 
 
 def text(x, y, words, anchor="middle", size=13, more=""):
@@ -67,7 +67,7 @@ def draw(facts, events):
            text(WIDTH / 2, 26, f"A leak among {hosts} hosts behind {hosts // size} routers, one of them with the gate",
                 size=16, more='font-weight="bold"'),
            f'<rect x="{LEFT}" y="{top:.1f}" width="{WIDTH - LEFT - RIGHT}" height="{bottom - top:.1f}" fill="#f3ecd9"/>',
-           text(WIDTH - RIGHT - 4, top - 4, "hosts behind the gate", "end", 11)]
+           text(WIDTH - RIGHT - 6, (top + bottom) / 2 + 4, "hosts behind the gate", "end", 11)]
     for t in steps(seconds, 12):
         out.append(f'<path d="M{x_of(t):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#e4e4e4"/>')
         out.append(text(x_of(t), HEIGHT - BOTTOM + 18, str(t)))
@@ -85,7 +85,7 @@ def draw(facts, events):
     for i, event in enumerate(order):
         words, colour, kind = SHAPES[event]
         x, y = LEFT + 10 + (i % 3) * 305, HEIGHT - 36 + (i // 3) * 20
-        out += [shape(kind, x, y - 4, colour), text(x + 12, y, words, "start", 11)]
+        out += [shape(kind, x, y - 4 + {"up": -6, "down": 6}.get(kind, 0), colour), text(x + 12, y, words, "start", 11)]
     return "\n".join(out + ["</svg>\n"])
 
 
