@@ -258,6 +258,7 @@ void Daemon::write_state() {
 }
 
 void Daemon::each_second() {
+  facts_.as_of = boot_now();
   look_at_clock(false);
   follow_devices();
   sweep();
@@ -269,6 +270,7 @@ void Daemon::each_second() {
 }
 
 Status Daemon::run(int signals) {
+  facts_.as_of = boot_now();
   write_state();
   ::sd_notify(0, "READY=1\nSTATUS=at work");
   std::uint64_t due_ns = boot_now().ns + kSecondNs;

@@ -140,7 +140,7 @@ Status write_status(const fs::path& directory, const StatusFacts& facts, const P
   const ordered_json status = {{"since", facts.since},
                                {"pid", ::getpid()},
                                {"version", ALIBI_VERSION},
-                               {"heartbeat_boot_ns", boot_now().ns},
+                               {"heartbeat_boot_ns", facts.as_of.ns},
                                {"devices", std::move(devices)},
                                {"missing", facts.missing},
                                {"policy_since", facts.policy_since},

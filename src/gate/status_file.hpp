@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "gate/kernel_gate.hpp"
 #include "notify/notifier.hpp"
@@ -14,6 +15,7 @@
 namespace alibi::gate {
 
 struct StatusFacts {
+  BootNs as_of;              ///< nothing here is older
   std::string since;         ///< RFC 3339
   std::string policy_since;  ///< of the policy in force
   std::string policy_error;  ///< why a newer one is not
