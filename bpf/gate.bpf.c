@@ -272,7 +272,11 @@ static __noinline int judge(struct gate_work *w, struct alibi_gate_policy *polic
   u32 state = w->seen.state;
   bool is_remembered = false;
   u32 belief = ALIBI_GATE_IGNORE;
-  if (state != ALIBI_GATE_UNMARKED && state < ALIBI_GATE_STATES) belief = policy->belief[state];
+  /* Wide, and unknown to the compiler: kernels before 6.18 want the very register that is
+   * the index compared. */
+  u64 at = state;
+  barrier_var(at);
+  if (state != ALIBI_GATE_UNMARKED && at < ALIBI_GATE_STATES) belief = policy->belief[at];
   if (belief == ALIBI_GATE_REFUSE) {
     w->action = ALIBI_GATE_DROP;
     return 1;
@@ -358,7 +362,9 @@ static __always_inline int gate(struct __sk_buff *skb, u32 l3_at) {
   verify_mark(w, control, counters);
   if (!judge(w, policy)) return PASS;
   settle_action(w, policy, counters);
-  counters->states[w->seen.state < ALIBI_GATE_STATES ? w->seen.state : 0]++;
+  u64 state = w->seen.state;
+  barrier_var(state);
+  if (state < ALIBI_GATE_STATES) counters->states[state]++;
   counters->actions[w->action & 3]++;
   count_rule(w);
   tell(w, counters);
