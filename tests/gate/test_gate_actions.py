@@ -66,7 +66,7 @@ def take(s):
         data += chunk
     return data
 try:
-    s = socket.socket(family); s.settimeout(1); s.connect((address, 8000)); s.settimeout(20)
+    s = socket.socket(family); s.settimeout(3); s.connect((address, 8000)); s.settimeout(20)
     s.sendall(b"GET / HTTP/1.0\r\n\r\n")
     data = take(s)
     sys.stdout.buffer.write(b"%d\n" % len(data) + data)
@@ -84,7 +84,7 @@ def hear(count):
         data += chunk
     sys.stdout.buffer.write(data)
 try:
-    s.settimeout(1); s.connect((sys.argv[1], 2222)); s.settimeout(20)
+    s.settimeout(3); s.connect((sys.argv[1], 2222)); s.settimeout(20)
     hear(15)
     for line in (b"id\n", b"exit\n"):
         s.sendall(line)
@@ -116,7 +116,7 @@ class Outside:
     def curl(self, url, directory):
         target = directory.path / "download"
         target.unlink(missing_ok=True)
-        done = self.run("curl", "-gsS", "--noproxy", "*", "--connect-timeout", "1", "-m", "20", "-o", str(target), url)
+        done = self.run("curl", "-gsS", "--noproxy", "*", "--connect-timeout", "3", "-m", "20", "-o", str(target), url)
         return done.returncode, target.read_bytes() if target.exists() else b""
 
     def session(self, address):

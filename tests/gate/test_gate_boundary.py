@@ -80,7 +80,7 @@ class Edge:
         file.unlink(missing_ok=True)
         capture = Capture(self.network.router, "rb", self.directory, "tcp port 8000")
         subprocess.run(["sh", "-c", 'echo $$ > "$0"; exec ip netns exec "$@"', f"{self.marked.cgroup}/cgroup.procs",
-                        self.network.inside.name, "curl", "-gsS", "--noproxy", "*", "--connect-timeout", "1", "-m", "20",
+                        self.network.inside.name, "curl", "-gsS", "--noproxy", "*", "--connect-timeout", "3", "-m", "20",
                         "-o", str(file), *words, url], capture_output=True, check=False)
         sent = [q for q in map(p.Parsed, capture.packets()) if q.protocol == 6 and q.l4[2:4] == struct.pack("!H", 8000)]
         return file.exists() and file.read_bytes() == CONTENT, sent
