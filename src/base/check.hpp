@@ -5,11 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define ALIBI_CHECK(condition)                                                     \
-  do {                                                                             \
-    if (!(condition)) [[unlikely]] {                                               \
-      std::fprintf(stderr, "alibi: broken invariant: %s (%s:%d); please report\n", \
-                   #condition, __FILE__, __LINE__);                                \
-      std::abort();                                                                \
-    }                                                                              \
+#define ALIBI_CHECK(condition)                                                                 \
+  do {                                                                                         \
+    if (!(condition)) [[unlikely]] {                                                           \
+      std::fprintf(stderr, "alibi: broken invariant: %s (%s:%d); please report\n", #condition, \
+                   __FILE__, __LINE__);                                                        \
+      std::abort();                                                                            \
+    }                                                                                          \
   } while (false)

@@ -28,7 +28,7 @@ enum class Errc : std::uint8_t {
 
 struct Error {
   Errc code = Errc::Internal;
-  int sys_errno = 0;  ///< errno of the failed call, 0 where none failed
+  int sys_errno = 0;    ///< errno of the failed call, 0 where none failed
   std::string message;  ///< one line for a person: what failed, on what, what to do
 };
 

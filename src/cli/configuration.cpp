@@ -18,7 +18,6 @@ namespace {
 
 using recorder::Options;
 
-
 /// One key: where it stands, how a value becomes an option, and back.
 struct Key {
   const char* path;

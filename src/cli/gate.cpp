@@ -58,8 +58,8 @@ class Gate : public Command {
     const auto policy = load_gate_policy(policy_);
     if (!policy) return std::unexpected(policy.error());
     Output out;
-    out.write(fmt::format("{}: right; {} zones, {} rules, {} keys\n", policy_,
-                          policy->zones.size(), policy->rules.size(), policy->keys.size()));
+    out.write(fmt::format("{}: right; {} zones, {} rules, {} keys\n", policy_, policy->zones.size(),
+                          policy->rules.size(), policy->keys.size()));
     return out.finish();
   }
 

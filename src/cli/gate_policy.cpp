@@ -58,8 +58,9 @@ bool read_list(std::vector<Value>& into, const toml::node& node, Parse parse) {
 }
 
 std::optional<std::string> parse_name(const std::string& text) {
-  const bool is_name = !text.empty() && text.size() <= 64 &&
-                       std::ranges::none_of(text, [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+  const bool is_name =
+      !text.empty() && text.size() <= 64 &&
+      std::ranges::none_of(text, [](unsigned char c) { return c <= ' ' || c == 0x7f; });
   return is_name ? std::optional(text) : std::nullopt;
 }
 
@@ -108,7 +109,8 @@ class PolicyReader {
 Status PolicyReader::read_entries(const toml::table& table, std::string_view section,
                                   std::span<const Entry> entries) {
   for (const auto& [name, node] : table) {
-    const auto at = std::ranges::find_if(entries, [&](const Entry& e) { return name.str() == e.name; });
+    const auto at =
+        std::ranges::find_if(entries, [&](const Entry& e) { return name.str() == e.name; });
     if (at == entries.end()) {
       std::vector<std::string> names;
       for (const Entry& entry : entries)
@@ -131,8 +133,9 @@ bool PolicyReader::read_category(std::optional<std::uint8_t>& into, const toml::
 Status PolicyReader::read_keys(const toml::table& table) {
   for (const auto& [name, node] : table) {
     const std::string number(name.str());
-    const bool is_number = !number.empty() && number.size() <= 2 &&
-                           std::ranges::all_of(number, [](unsigned char c) { return std::isdigit(c); });
+    const bool is_number =
+        !number.empty() && number.size() <= 2 &&
+        std::ranges::all_of(number, [](unsigned char c) { return std::isdigit(c); });
     if (!is_number || std::stoi(number) >= ALIBI_MARK_KEYS_MAX)
       return wrong(node, fmt::format("'{}' is no number of a key, 0 to 15", number));
     const auto text = text_of(node);
@@ -154,7 +157,8 @@ Status PolicyReader::read_zone(const toml::table& table) {
        [&](const toml::node& n) { return read_list(zone.devices, n, parse_device); }},
       {"addresses", "a list of addresses with prefix lengths, such as [\"10.1.0.0/16\"]",
        [&](const toml::node& n) {
-         return read_list(zone.addresses, n, [](const std::string& t) { return gate::parse_prefix(t); });
+         return read_list(zone.addresses, n,
+                          [](const std::string& t) { return gate::parse_prefix(t); });
        }},
       {"trusted", "true or false",
        [&](const toml::node& n) { return read_flag(zone.is_trusted, n); }},
@@ -169,10 +173,12 @@ Status PolicyReader::read_zone(const toml::table& table) {
       return wrong(table, fmt::format("there are two zones '{}'", zone.name));
     if (other.is_rest() && zone.is_rest())
       return wrong(table, fmt::format("both '{}' and '{}' have neither devices nor addresses; only "
-                                      "one zone can be everything else", other.name, zone.name));
+                                      "one zone can be everything else",
+                                      other.name, zone.name));
     for (const auto& prefix : zone.addresses)
       if (std::ranges::find(other.addresses, prefix) != other.addresses.end())
-        return wrong(table, fmt::format("{} is in '{}' already", gate::to_text(prefix), other.name));
+        return wrong(table,
+                     fmt::format("{} is in '{}' already", gate::to_text(prefix), other.name));
     for (const auto& device : zone.devices)
       if (std::ranges::find(other.devices, device) != other.devices.end())
         return wrong(table, fmt::format("device {} is in '{}' already", device, other.name));
@@ -218,7 +224,8 @@ Result<std::optional<std::uint8_t>> PolicyReader::zone_number(const std::string&
     if (zone.name != name) continue;
     if (is_destination && zone.addresses.empty() && !zone.is_rest())
       return wrong(at, fmt::format("zone '{}' has no addresses; where a packet goes is known by "
-                                   "its address only", name));
+                                   "its address only",
+                                   name));
     return static_cast<std::uint8_t>(i);
   }
   const std::string nearest = nearest_word(name, names);
@@ -230,11 +237,13 @@ std::vector<Entry> action_entries(Rule& rule) {
   return {
       {"action", "\"allow\", \"strip\", \"blank\" or \"drop\"",
        [&](const toml::node& n) {
-         return read_parsed(rule.action, n, [](const std::string& t) { return gate::parse_action(t); });
+         return read_parsed(rule.action, n,
+                            [](const std::string& t) { return gate::parse_action(t); });
        }},
       {"mirror", "a device, such as \"eth3\"",
        [&](const toml::node& n) { return read_parsed(rule.mirror, n, parse_device); }},
-      {"export", "true or false", [&](const toml::node& n) { return read_flag(rule.is_export, n); }},
+      {"export", "true or false",
+       [&](const toml::node& n) { return read_flag(rule.is_export, n); }},
       {"tell", "a list of persons, such as [\"admin\"]",
        [&](const toml::node& n) { return read_list(rule.tell, n, parse_name); }},
   };
@@ -245,16 +254,15 @@ Status PolicyReader::read_rule(const toml::table& table) {
   std::string from;
   std::string to;
   auto entries = action_entries(rule);
-  entries.insert(
-      entries.end(),
-      {{"from", "a zone or \"any\"",
-        [&](const toml::node& n) { return read_parsed(from, n, parse_name); }},
-       {"to", "a zone or \"any\"",
-        [&](const toml::node& n) { return read_parsed(to, n, parse_name); }},
-       {"category", "a category's name, such as \"leak\", or its number, 0 to 255",
-        [&](const toml::node& n) { return read_category(rule.category, n); }},
-       {"code", "a number, 0 to 255",
-        [&](const toml::node& n) { return (rule.code = number_of(n)).has_value(); }}});
+  entries.insert(entries.end(),
+                 {{"from", "a zone or \"any\"",
+                   [&](const toml::node& n) { return read_parsed(from, n, parse_name); }},
+                  {"to", "a zone or \"any\"",
+                   [&](const toml::node& n) { return read_parsed(to, n, parse_name); }},
+                  {"category", "a category's name, such as \"leak\", or its number, 0 to 255",
+                   [&](const toml::node& n) { return read_category(rule.category, n); }},
+                  {"code", "a number, 0 to 255",
+                   [&](const toml::node& n) { return (rule.code = number_of(n)).has_value(); }}});
   if (auto done = read_entries(table, "[[rule]]", entries); !done) return done;
   if (!table.contains("action")) return wrong(table, "a rule needs an action");
   if (rule.code && !rule.category)
@@ -289,19 +297,23 @@ Status PolicyReader::read_person(const toml::table& table) {
          return text(person.mail)(n) && person.mail.find_first_of("<>") == std::string::npos &&
                 person.mail.contains('@');
        }},
-      {"messenger", "a host of IP Messenger, such as \"10.1.0.7\" or \"pc7:2425\"", text(person.messenger)},
-      {"desktop", "the address of a D-Bus, such as \"unix:path=/run/user/1000/bus\"", text(person.desktop)},
+      {"messenger", "a host of IP Messenger, such as \"10.1.0.7\" or \"pc7:2425\"",
+       text(person.messenger)},
+      {"desktop", "the address of a D-Bus, such as \"unix:path=/run/user/1000/bus\"",
+       text(person.desktop)},
       {"webhook", "a URL, http:// or https://",
        [&](const toml::node& n) {
          return text(person.webhook)(n) &&
                 (person.webhook.starts_with("http://") || person.webhook.starts_with("https://"));
        }},
-      {"sound", "a program and its arguments, such as [\"/usr/bin/aplay\", \"/etc/alibi/alarm.wav\"]",
+      {"sound",
+       "a program and its arguments, such as [\"/usr/bin/aplay\", \"/etc/alibi/alarm.wav\"]",
        [&](const toml::node& n) {
          return read_list(person.sound, n, [](const std::string& t) { return std::optional(t); }) &&
                 !person.sound.empty() && person.sound[0].starts_with('/');
        }},
-      {"syslog", "true or false", [&](const toml::node& n) { return read_flag(person.is_syslog, n); }},
+      {"syslog", "true or false",
+       [&](const toml::node& n) { return read_flag(person.is_syslog, n); }},
       {"wall", "true or false", [&](const toml::node& n) { return read_flag(person.is_wall, n); }},
   };
   if (auto done = read_entries(table, "[[person]]", entries); !done) return done;
@@ -347,14 +359,16 @@ Status PolicyReader::check_persons(const toml::table& root) const {
   for (const auto& person : policy_.tell.persons) {
     names.push_back(person.name);
     if (!person.mail.empty() && policy_.tell.smtp.empty())
-      return wrong(root, fmt::format("'{}' has a mail address, but [tell] has no smtp", person.name));
+      return wrong(root,
+                   fmt::format("'{}' has a mail address, but [tell] has no smtp", person.name));
   }
   for (std::size_t i = 0; const Rule* rule = gate::rule_at(policy_, i); ++i)
     for (const std::string& name : rule->tell) {
       if (std::ranges::find(names, name) != names.end()) continue;
       const std::string nearest = nearest_word(name, names);
-      return fail(Errc::Usage, fmt::format("{}:{}: there is no person '{}'{}", file_, rule->line, name,
-                                           nearest.empty() ? "" : ", did you mean '" + nearest + "'"));
+      return fail(Errc::Usage,
+                  fmt::format("{}:{}: there is no person '{}'{}", file_, rule->line, name,
+                              nearest.empty() ? "" : ", did you mean '" + nearest + "'"));
     }
   return {};
 }
@@ -366,7 +380,8 @@ Status PolicyReader::read_tables(const toml::table& root, const char* name,
   if (!node) return {};
   if (!is_array) {
     const toml::table* table = node->as_table();
-    return table ? read(*table) : wrong(*node, fmt::format("'{}' must be a table, [{}]", name, name));
+    return table ? read(*table)
+                 : wrong(*node, fmt::format("'{}' must be a table, [{}]", name, name));
   }
   const toml::array* tables = node->as_array();
   if (!tables) return wrong(*node, fmt::format("'{}' must be tables, [[{}]]", name, name));
@@ -379,7 +394,7 @@ Status PolicyReader::read_tables(const toml::table& root, const char* name,
 }
 
 Result<Policy> PolicyReader::read(const toml::table& root) {
-  const std::vector<std::string> known = {"keys", "zone",    "marks",  "rule",
+  const std::vector<std::string> known = {"keys",    "zone",   "marks", "rule",
                                           "default", "person", "tell"};
   for (const auto& [name, node] : root) {
     if (std::ranges::find(known, name.str()) != known.end()) continue;
@@ -419,8 +434,8 @@ Result<Policy> parse_gate_policy(std::string_view text, const std::string& file,
   try {
     return PolicyReader(file, std::move(names)).read(toml::parse(text, file));
   } catch (const toml::parse_error& error) {
-    return fail(Errc::Usage, fmt::format("{}:{}: {}", file, error.source().begin.line,
-                                         error.description()));
+    return fail(Errc::Usage,
+                fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
   }
 }
 

@@ -95,8 +95,9 @@ class Import : public Command {
         .files = {sources_.begin(), sources_.end()},
         .directory = directory_.value(),
         .host = host_,
-        .progress = [&](const std::filesystem::path& file, std::uint64_t done,
-                        std::uint64_t all) { progress.tell(file, done, all); }};
+        .progress = [&](const std::filesystem::path& file, std::uint64_t done, std::uint64_t all) {
+          progress.tell(file, done, all);
+        }};
     const auto imported = import::import_logs(question);
     progress.clear();
     if (!imported) return std::unexpected(imported.error());

@@ -57,7 +57,8 @@ std::string text_of(const seal::Identity& identity, const std::filesystem::path&
       "What is recorded into {} from now on is sealed. Copy the log key and the genesis hash to "
       "another machine, or photograph them, now: whoever checks this log later needs them from "
       "there, because a copy that stood beside the log proves nothing.\n",
-      identity.origin, identity.log_key, identity.epoch_key, identity.genesis, recipients, directory.string());
+      identity.origin, identity.log_key, identity.epoch_key, identity.genesis, recipients,
+      directory.string());
 }
 
 /// Numbers that sealing begins with: those after the last ones in the log.
@@ -65,8 +66,8 @@ Result<seal::NewIdentity> begin_after(const std::filesystem::path& directory) {
   store::Disk& disk = store::real_disk();
   const store::Layout files{directory};
   seal::NewIdentity wanted{.version = ALIBI_VERSION};
-  const auto events = store::recover(disk, files, seal::boot_id_now(), false,
-                                     [](const event::Record&) {});
+  const auto events =
+      store::recover(disk, files, seal::boot_id_now(), false, [](const event::Record&) {});
   if (!events) return std::unexpected(events.error());
   wanted.first_event = events->found.last_seq + 1;
   const auto has_packets = store::list_packet_files(disk, files);
@@ -87,7 +88,8 @@ class Init : public Command {
     app.add_option("--recipient", recipients_,
                    "Encrypt the log for this age recipient (age1...); can be given more than once")
         ->type_name("AGE");
-    app.add_flag("--tpm", has_tpm_, "Let the TPM keep the log's key, so that a copy of the disk cannot sign");
+    app.add_flag("--tpm", has_tpm_,
+                 "Let the TPM keep the log's key, so that a copy of the disk cannot sign");
     app.add_option("--tcti", tcti_,
                    fmt::format("With --tpm: how to reach it, as tpm2-tss writes it [{}]",
                                seal::kDefaultTcti))
@@ -101,15 +103,17 @@ class Init : public Command {
     for (const std::string& recipient : recipients_) {
       const auto parsed = seal::parse_recipients(recipient);
       if (!parsed || parsed->size() != 1 || parsed->front() != recipient)
-        return fail(Errc::Usage, fmt::format("--recipient {}: not an X25519 recipient of age (age1 and 58 "
-                                             "characters, as age-keygen prints it)",
-                                             recipient));
+        return fail(Errc::Usage,
+                    fmt::format("--recipient {}: not an X25519 recipient of age (age1 and 58 "
+                                "characters, as age-keygen prints it)",
+                                recipient));
     }
     const auto identity =
         is_show_ ? seal::read_identity(store::real_disk(), {directory}) : make(directory);
     if (!identity) {
       if (is_show_ && identity.error().code == Errc::NotFound)
-        return fail(Errc::NotFound, directory.string() + " has no identity; `alibi init` makes one");
+        return fail(Errc::NotFound,
+                    directory.string() + " has no identity; `alibi init` makes one");
       return std::unexpected(identity.error());
     }
     Output out;
@@ -130,14 +134,16 @@ class Init : public Command {
     std::error_code ignored;
     std::filesystem::create_directories(directory.parent_path(), ignored);
     if (auto done = disk.make_directory(directory); !done) return std::unexpected(done.error());
-    if (auto done = disk.make_directory(files.events()); !done) return std::unexpected(done.error());
+    if (auto done = disk.make_directory(files.events()); !done)
+      return std::unexpected(done.error());
     const auto lock = store::lock_directory(files);
     if (!lock) return std::unexpected(lock.error());
     auto wanted = begin_after(directory);
     if (!wanted) return std::unexpected(wanted.error());
     if (!recipients_.empty() && (wanted->first_event != 1 || wanted->first_packet != 1))
-      return fail(Errc::Usage, directory.string() + " has records already, which would stay readable: begin "
-                                                    "an encrypted log in an empty directory");
+      return fail(Errc::Usage, directory.string() +
+                                   " has records already, which would stay readable: begin "
+                                   "an encrypted log in an empty directory");
     wanted->recipients = recipients_;
     if (has_tpm_) wanted->tcti = tcti_.empty() ? seal::kDefaultTcti : tcti_;
     return seal::create_identity(disk, {directory}, *wanted);

@@ -66,8 +66,9 @@ void tell_encrypted(const LogOption& log) {
   const auto is_closed = [](const auto& file) { return file.has_encrypted; };
   if ((segments && std::ranges::any_of(*segments, is_closed)) ||
       (packets && std::ranges::any_of(*packets, is_closed)))
-    fmt::print(stderr, "alibi: this log is encrypted: only what is open in memory is read; --identity FILE "
-                       "opens the rest, where it belongs: on another machine\n");
+    fmt::print(stderr,
+               "alibi: this log is encrypted: only what is open in memory is read; --identity FILE "
+               "opens the rest, where it belongs: on another machine\n");
 }
 
 Result<std::unique_ptr<store::LogReader>> open_log(const LogOption& log) {

@@ -28,8 +28,8 @@ constexpr const char* kUsage =
 std::string diagnosis_text(const mark::ListedDiagnosis& diagnosis,
                            const event::DiagnosisNames& names, report::Zone zone) {
   const WallNs time{std::int64_t{diagnosis.time_s} * 1'000'000'000};
-  std::string text = fmt::format("  {:<20} since {}", names.text(diagnosis.category, diagnosis.code),
-                                 date_time(time, zone));
+  std::string text = fmt::format(
+      "  {:<20} since {}", names.text(diagnosis.category, diagnosis.code), date_time(time, zone));
   if (diagnosis.end) text += ", until " + date_time(*diagnosis.end, zone);
   const auto meaning = names.meaning(diagnosis.category, diagnosis.code);
   return text + (meaning.empty() ? "" : "  " + meaning) + "\n";
@@ -47,17 +47,18 @@ std::string listing_text(const mark::Listing& listing, const event::DiagnosisNam
     text += diagnosis_text(diagnosis, names, style.zone);
   if (listing.diagnoses.empty()) text += "  no diagnosis\n";
   if (listing.is_on)
-    text += fmt::format("{} guarded; marked {} by sockets, {} by the guard, {} datagrams\n",
-                        report::count_text(listing.guarded_devices, "device"),
-                        __u64{packets.by_socket}, __u64{packets.by_guard},
-                        __u64{packets.datagrams});
+    text +=
+        fmt::format("{} guarded; marked {} by sockets, {} by the guard, {} datagrams\n",
+                    report::count_text(listing.guarded_devices, "device"), __u64{packets.by_socket},
+                    __u64{packets.by_guard}, __u64{packets.datagrams});
   return text;
 }
 
 class Mark : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("what", words_, "on, off, add CATEGORY CODE, del CATEGORY [CODE], del all, list, serve")
+    app.add_option("what", words_,
+                   "on, off, add CATEGORY CODE, del CATEGORY [CODE], del all, list, serve")
         ->type_name("WORD")
         ->required();
     app.add_option("--at", at_, "When it was found (add); default: now")->type_name("TIME");
@@ -91,9 +92,10 @@ class Mark : public Command {
     const auto format = make_format(request->action);
     if (!format) return std::unexpected(format.error());
     const auto listing =
-        is_root ? sender.act(*request, {static_cast<std::uint32_t>(::getpid()), ::getuid(), "command"},
-                             *format)
-                : mark::ask(socket_, *request);
+        is_root
+            ? sender.act(*request, {static_cast<std::uint32_t>(::getpid()), ::getuid(), "command"},
+                         *format)
+            : mark::ask(socket_, *request);
     if (!listing) return std::unexpected(listing.error());
     return print(*request, *listing);
   }
@@ -172,7 +174,8 @@ class Mark : public Command {
       out.write(listing_text(listing, names_, style_.style()));
     const auto printed = out.finish();
     if (request.action == Action::Add && !listing.is_on)
-      fmt::print(stderr, "alibi mark: noted; marking is off, so no packet says it ('alibi mark on')\n");
+      fmt::print(stderr,
+                 "alibi mark: noted; marking is off, so no packet says it ('alibi mark on')\n");
     return printed;
   }
 

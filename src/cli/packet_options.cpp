@@ -33,8 +33,9 @@ std::string packets_text(const PacketOptions& options) {
 }
 
 void PacketArguments::declare(CLI::App& app) {
-  app.add_option("--packets", packets,
-                 "What to keep of packets: headers, off, all, or so many bytes of payload [headers]")
+  app.add_option(
+         "--packets", packets,
+         "What to keep of packets: headers, off, all, or so many bytes of payload [headers]")
       ->type_name("WHAT");
   app.add_option("--packet-filter", filter,
                  "Keep payload only of packets that match this pcap-filter(7) expression")

@@ -42,8 +42,8 @@ Result<std::string> read_key(const std::string& argument) {
   if (std::ranges::count(argument, '+') >= 2) return argument;
   auto text = read_input(argument, "--key");
   if (!text) {
-    return fail(Errc::Usage, "--key " + argument +
-                                 ": neither a verification key nor a file that can be read");
+    return fail(Errc::Usage,
+                "--key " + argument + ": neither a verification key nor a file that can be read");
   }
   return text->substr(0, text->find('\n'));
 }
@@ -66,7 +66,8 @@ class Verify : public Command {
         ->type_name("FILE");
     app.add_option("--identity", identity_, "age identity that opens encrypted files")
         ->type_name("FILE");
-    app.add_option("--at", at_, "The time that is asked about: the log must reach it")->type_name("TIME");
+    app.add_option("--at", at_, "The time that is asked about: the log must reach it")
+        ->type_name("TIME");
     app.add_flag("--quiet", is_quiet_, "The exit status only");
     style_.declare(app);
   }

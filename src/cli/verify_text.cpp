@@ -59,14 +59,16 @@ std::string gaps_text(const Report& report) {
 std::string third_parties_text(const Report& report, report::Zone zone) {
   std::string text;
   if (report.witnessed) {
-    text += line("witnessed", fmt::format("leaves 0 to {} by {}, {}", report.witnessed->size - 1,
-                                          names_of(report.witnessed->names),
-                                          report::date_time(wall_of(report.witnessed->time_s), zone)));
+    text +=
+        line("witnessed", fmt::format("leaves 0 to {} by {}, {}", report.witnessed->size - 1,
+                                      names_of(report.witnessed->names),
+                                      report::date_time(wall_of(report.witnessed->time_s), zone)));
   }
   if (!report.unwitnessed.empty()) text += line("unwitnessed", report.unwitnessed);
   if (report.not_before) {
-    text += line("not before", fmt::format("{}: what follows leaf {}", by_whom(*report.not_before, zone),
-                                           report.not_before->leaf));
+    text +=
+        line("not before", fmt::format("{}: what follows leaf {}",
+                                       by_whom(*report.not_before, zone), report.not_before->leaf));
   }
   if (report.not_after) {
     text += line("not after", fmt::format("{}: leaves 0 to {}", by_whom(*report.not_after, zone),
@@ -77,13 +79,12 @@ std::string third_parties_text(const Report& report, report::Zone zone) {
 
 /// What may be said in court and what may not: docs/verdicts.md.
 std::string limits_text(const Report& report, report::Zone zone) {
-  const std::string what =
-      report.packets == 0
-          ? count_text(report.records, "record")
-          : count_text(report.records, "record") + " and " + count_text(report.packets, "packet");
+  const std::string what = report.packets == 0 ? count_text(report.records, "record")
+                                               : count_text(report.records, "record") + " and " +
+                                                     count_text(report.packets, "packet");
   std::string text = fmt::format(
-      "\nThe {} {} are byte-exact members of log {} and have not changed since they were sealed.", what,
-      report.is_bundle ? "shown" : "checked", printable(report.origin));
+      "\nThe {} {} are byte-exact members of log {} and have not changed since they were sealed.",
+      what, report.is_bundle ? "shown" : "checked", printable(report.origin));
   if (report.not_before)
     text += fmt::format(" What follows leaf {} was sealed not before {}.", report.not_before->leaf,
                         by_whom(*report.not_before, zone));
@@ -94,7 +95,8 @@ std::string limits_text(const Report& report, report::Zone zone) {
     text += " No third party says when: the times are the machine's own.";
   if (report.is_bundle && report.withheld > 0) {
     text += fmt::format(
-        " {} other records and packets of these blocks are withheld; their number and position are proved, "
+        " {} other records and packets of these blocks are withheld; their number and position are "
+        "proved, "
         "their content is not.",
         report.withheld);
   }
@@ -140,8 +142,10 @@ std::string to_text(const Report& report, const report::Style& style) {
   for (const auto& remark : report.remarks)
     text += line("remark", printable(remark));
   if (report.verdict == Verdict::Unsealed) {
-    text += "\nWhat stands in this log may be as it was written, or not: without a seal nobody can tell. "
-            "`alibi init` seals what is recorded from then on.\n";
+    text +=
+        "\nWhat stands in this log may be as it was written, or not: without a seal nobody can "
+        "tell. "
+        "`alibi init` seals what is recorded from then on.\n";
   }
   if (passed(report.verdict)) text += limits_text(report, style.zone);
   return text;

@@ -120,7 +120,8 @@ class Work {
     if (store::Layout::of(request_.log).is_encrypted())
       return fail(Errc::Unsupported,
                   request_.log.string() +
-                      " is encrypted, and excerpts of such a log are not made: give log/, identity/ and the "
+                      " is encrypted, and excerpts of such a log are not made: give log/, "
+                      "identity/ and the "
                       "closed files themselves to somebody whose identity opens them");
     auto bytes = read_checkpoint(layout_);
     if (!bytes) return std::unexpected(bytes.error());

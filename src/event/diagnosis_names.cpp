@@ -20,7 +20,8 @@ bool is_name(std::string_view name) {
 DiagnosisNames::DiagnosisNames()
     : categories_{
           {ALIBI_MARK_MALWARE,
-           {"malware", {{1, "virus"}, {2, "worm"}, {3, "trojan"}, {4, "ransomware"}, {5, "miner"}}}},
+           {"malware",
+            {{1, "virus"}, {2, "worm"}, {3, "trojan"}, {4, "ransomware"}, {5, "miner"}}}},
           {ALIBI_MARK_LEAK,
            {"leak", {{1, "file shared"}, {2, "upload of private files"}, {3, "credentials"}}}},
           {ALIBI_MARK_REMOTE_CONTROL,

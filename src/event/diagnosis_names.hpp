@@ -18,7 +18,8 @@ class DiagnosisNames {
 
   /// False: the name is taken, or is none (it must begin with a letter and have
   /// only a-z, 0-9, - and _), or the category is not a local one.
-  bool add_local(std::uint8_t category, std::string name, std::map<std::uint8_t, std::string> codes);
+  bool add_local(std::uint8_t category, std::string name,
+                 std::map<std::uint8_t, std::string> codes);
 
   /// "leak"; the number where it has no name.
   [[nodiscard]] std::string category(std::uint8_t category) const;

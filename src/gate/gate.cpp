@@ -55,14 +55,12 @@ std::uint32_t index_of(const std::string& device) { return ::if_nametoindex(devi
 
 /// Where a gate of this log directory keeps its pins; empty: no such directory.
 fs::path pin_directory_of(const fs::path& directory) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(directory.c_str(), &status) != 0) return {};
   return fmt::format("/sys/fs/bpf/alibi-gate/{:x}-{:x}", status.st_dev, status.st_ino);
 }
 
-std::int64_t wall_offset_ns() {
-  return wall_now().ns - static_cast<std::int64_t>(boot_now().ns);
-}
+std::int64_t wall_offset_ns() { return wall_now().ns - static_cast<std::int64_t>(boot_now().ns); }
 
 class Daemon {
  public:

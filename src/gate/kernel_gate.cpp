@@ -123,8 +123,7 @@ Result<std::unique_ptr<KernelGate>> KernelGate::load() {
     if (size >= sizeof(*event) && owner->visit_) owner->visit_(event->key, event->flow);
     return 0;
   };
-  gate->ring_ =
-      ::ring_buffer__new(gate->map_fd("gate_ring"), on_event, gate.get(), nullptr);
+  gate->ring_ = ::ring_buffer__new(gate->map_fd("gate_ring"), on_event, gate.get(), nullptr);
   if (!gate->ring_) return fail_errno(errno, "open the ring of the gate");
   return gate;
 }
@@ -151,8 +150,8 @@ int KernelGate::map_fd(const char* name) const {
 }
 
 Status KernelGate::attach_program(Attachment& to, std::uint32_t index) {
-  const bpf_program* program = has_ethernet(to.device) ? programs_->progs.gate_ethernet
-                                                       : programs_->progs.gate_bare;
+  const bpf_program* program =
+      has_ethernet(to.device) ? programs_->progs.gate_ethernet : programs_->progs.gate_bare;
   const int fd = ::bpf_program__fd(program);
   const int link = ::bpf_link_create(fd, static_cast<int>(index),
                                      static_cast<bpf_attach_type>(kTcxIngress), nullptr);
@@ -215,8 +214,7 @@ Status KernelGate::clear_slot(std::uint32_t slot) {
 }
 
 Status KernelGate::fill_slot(std::uint32_t slot, const Tables& tables) {
-  const std::vector<alibi_gate_hits> none(
-      static_cast<std::size_t>(::libbpf_num_possible_cpus()));
+  const std::vector<alibi_gate_hits> none(static_cast<std::size_t>(::libbpf_num_possible_cpus()));
   for (std::size_t i = 0; i < tables.rules.size(); ++i) {
     const auto at = static_cast<std::uint32_t>(slot * ALIBI_GATE_RULES_MAX + i);
     if (auto done = update(map_fd("gate_rules"), &at, &tables.rules[i], "rules"); !done)

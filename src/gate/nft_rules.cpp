@@ -32,10 +32,12 @@ std::vector<std::string> prefixes(const Zone& zone, bool is_v6) {
 }
 
 /// Conditions of which one must hold; empty: none can.
-std::vector<std::string> address_conditions(const Policy& policy, const Zone& zone, bool is_source) {
+std::vector<std::string> address_conditions(const Policy& policy, const Zone& zone,
+                                            bool is_source) {
   std::vector<std::string> conditions;
   for (const bool is_v6 : {false, true}) {
-    const std::string field = fmt::format("{} {}", is_v6 ? "ip6" : "ip", is_source ? "saddr" : "daddr");
+    const std::string field =
+        fmt::format("{} {}", is_v6 ? "ip6" : "ip", is_source ? "saddr" : "daddr");
     if (!zone.is_rest()) {
       const auto own = prefixes(zone, is_v6);
       if (!own.empty()) conditions.push_back(fmt::format("{} {}", field, join(own)));
@@ -98,7 +100,9 @@ const char* statement(Action action) {
 bool contradicts(const std::string& from, const std::string& to) {
   const auto family = [](const std::string& text) {
     if (text.contains("ip6 ") || text.contains("nfproto ipv6")) return 6;
-    return text.contains("ip saddr") || text.contains("ip daddr") || text.contains("nfproto ipv4") ? 4 : 0;
+    return text.contains("ip saddr") || text.contains("ip daddr") || text.contains("nfproto ipv4")
+               ? 4
+               : 0;
   };
   return family(from) != 0 && family(to) != 0 && family(from) != family(to);
 }
@@ -148,7 +152,8 @@ std::string nft_rules(const Policy& policy, const std::vector<std::string>& devi
   else
     for (std::size_t i = 0; const Rule* rule = rule_at(policy, i); ++i)
       out += rule_text(policy, *rule);
-  out += "  }\n  chain incoming {\n    type filter hook prerouting priority raw; policy accept;\n    ";
+  out +=
+      "  }\n  chain incoming {\n    type filter hook prerouting priority raw; policy accept;\n    ";
   if (!devices.empty()) out += fmt::format("iifname {} ", join(quoted(devices)));
   return out + "tcp option 253 exists jump marked\n  }\n}\n";
 }

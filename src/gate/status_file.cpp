@@ -51,8 +51,8 @@ ordered_json hosts_json(const StatusFacts& facts, const Policy& policy) {
   for (const auto& [host, sticky] : facts.hosts) {
     ordered_json diagnoses = ordered_json::array();
     for (std::size_t i = 0; i < sticky.mark.count && i < std::size(sticky.mark.diagnoses); ++i)
-      diagnoses.push_back(policy.names.text(sticky.mark.diagnoses[i].category,
-                                            sticky.mark.diagnoses[i].code));
+      diagnoses.push_back(
+          policy.names.text(sticky.mark.diagnoses[i].category, sticky.mark.diagnoses[i].code));
     const WallNs until{static_cast<std::int64_t>(sticky.until_boot_ns) + facts.wall_offset_ns};
     hosts.push_back({{"address", event::to_text(address_of(host.address))},
                      {"zone", zone_json(policy, static_cast<std::uint8_t>(host.zone))},
@@ -159,7 +159,8 @@ Status write_status(const fs::path& directory, const StatusFacts& facts, const P
                                {"records", facts.log.records},
                                {"refused", facts.log.refused},
                                {"fault", facts.log.fault}};
-  const std::string text = status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  const std::string text =
+      status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
   return store::replace_file(directory / kStatusFile, text);
 }
 
@@ -179,7 +180,8 @@ Result<std::string> status_text(const std::string& json) {
   try {
     return make_text(ordered_json::parse(json));
   } catch (const nlohmann::json::exception& error) {
-    return fail(Errc::Corrupt, fmt::format("the state of the gate does not parse: {}", error.what()));
+    return fail(Errc::Corrupt,
+                fmt::format("the state of the gate does not parse: {}", error.what()));
   }
 }
 

@@ -13,7 +13,7 @@ namespace alibi::gate {
 
 struct Tables {
   alibi_gate_policy policy{};
-  std::vector<alibi_gate_rule> rules;  ///< the default is the last
+  std::vector<alibi_gate_rule> rules;                                  ///< the default is the last
   std::vector<std::pair<alibi_gate_prefix, std::uint32_t>> addresses;  ///< slot is 0; zone
   std::vector<std::pair<std::uint32_t, std::uint32_t>> devices;        ///< index, zone
   std::vector<std::string> missing;  ///< devices that do not exist now

@@ -29,9 +29,12 @@ struct Field {
 };
 
 constexpr std::array kFields = {
-    Field{"success", " success=", " "}, Field{"ppid", " ppid=", " "},
-    Field{"pid", " pid=", " "},         Field{"user", " user=", " "},
-    Field{"exe", " exe=", " key="},     Field{"cwd", " cwd=", " name="},
+    Field{"success", " success=", " "},
+    Field{"ppid", " ppid=", " "},
+    Field{"pid", " pid=", " "},
+    Field{"user", " user=", " "},
+    Field{"exe", " exe=", " key="},
+    Field{"cwd", " cwd=", " name="},
     Field{"cmdline", " cmdline=", " redactors="},
 };
 

@@ -20,14 +20,13 @@ std::optional<std::uint32_t> number_of(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), value, is_hex ? 16 : 10);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size())
-    return std::nullopt;
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
 std::string guid_of(std::string_view text) {
-  const bool is_zero =
-      std::ranges::all_of(text, [](char c) { return c == '0' || c == '-' || c == '{' || c == '}'; });
+  const bool is_zero = std::ranges::all_of(
+      text, [](char c) { return c == '0' || c == '-' || c == '{' || c == '}'; });
   std::string guid(is_zero ? std::string_view{} : text);
   std::ranges::transform(guid, guid.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -192,8 +191,7 @@ Result<Draft> from_security(const ForeignEvent& event) {
 
 Result<Draft> from_auoms(const ForeignEvent& event) {
   if (event.id != 1) return fail(Errc::Unsupported, "auoms events of kinds that are not imported");
-  if (event.get("success") != "yes")
-    return fail(Errc::Unsupported, "program starts that failed");
+  if (event.get("success") != "yes") return fail(Errc::Unsupported, "program starts that failed");
   Draft draft;
   const auto time = parse_foreign_time(event.logged);
   if (!time) return fail(Errc::Corrupt, "an audit record without a time");
@@ -226,7 +224,7 @@ Result<Draft> from_provider(const ForeignEvent& event) {
 std::vector<std::string> split_command_line(std::string_view line) {
   std::vector<std::string> args;
   std::string arg;
-  bool is_open = false;   // an argument has begun, perhaps empty
+  bool is_open = false;  // an argument has begun, perhaps empty
   bool is_quoted = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     std::size_t backslashes = 0;

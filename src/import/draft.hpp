@@ -21,12 +21,12 @@ struct Mention {
 };
 
 struct Draft {
-  event::Record record;     ///< of kind Segment: the event is only a mention
+  event::Record record;  ///< of kind Segment: the event is only a mention
   Provider provider = Provider::Other;
   std::uint32_t id = 0;
-  std::uint32_t file = 0;   ///< which of the imported files
-  bool is_zone_unknown = false;  ///< record.time is what a clock without a stated zone showed
-  std::optional<WallNs> logged;  ///< when the system logged it, same doubt about the zone
+  std::uint32_t file = 0;           ///< which of the imported files
+  bool is_zone_unknown = false;     ///< record.time is what a clock without a stated zone showed
+  std::optional<WallNs> logged;     ///< when the system logged it, same doubt about the zone
   std::optional<WallNs> collected;  ///< when a collector took it, UTC
   Mention process;
   Mention parent;

@@ -21,11 +21,11 @@ enum class Provider : std::uint8_t {
 
 struct ForeignEvent {
   Provider provider = Provider::Other;
-  std::uint32_t id = 0;   ///< EventID; 0 for auoms
-  std::string host;       ///< as the log has it
-  std::string record;     ///< EventRecordID, empty: the form does not keep it
-  std::string logged;     ///< when the system logged it, as text; not always UTC
-  std::string collected;  ///< when a collector took it, as text; UTC where present
+  std::uint32_t id = 0;       ///< EventID; 0 for auoms
+  std::string host;           ///< as the log has it
+  std::string record;         ///< EventRecordID, empty: the form does not keep it
+  std::string logged;         ///< when the system logged it, as text; not always UTC
+  std::string collected;      ///< when a collector took it, as text; UTC where present
   bool is_cut = false;        ///< the collector kept only the beginning
   bool is_recovered = false;  ///< from a part of the file that is damaged or unused
   std::vector<std::pair<std::string, std::string>> fields;

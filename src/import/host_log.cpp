@@ -40,9 +40,8 @@ std::string ends_of(const Record& record) {
 /// FNV-1a: the same event gives the same flow in every import.
 std::string flow_name(const std::string& host, const Record& record) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const std::string text =
-      host + " " + ends_of(record) + " " + event::to_text(record.time) + " " + record.via +
-                           " " + std::string(event::to_text(record.direction));
+  const std::string text = host + " " + ends_of(record) + " " + event::to_text(record.time) + " " +
+                           record.via + " " + std::string(event::to_text(record.direction));
   for (const unsigned char c : text)
     hash = (hash ^ c) * 0x100000001b3ULL;
   std::string name;
@@ -51,7 +50,8 @@ std::string flow_name(const std::string& host, const Record& record) {
 }
 
 std::optional<std::int64_t> most_voted(const std::map<std::int64_t, std::uint64_t>& votes) {
-  const auto best = std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; });
+  const auto best =
+      std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; });
   return best == votes.end() ? std::nullopt : std::optional(best->first);
 }
 
@@ -63,7 +63,9 @@ void vote(std::map<std::int64_t, std::uint64_t>& votes, std::int64_t ahead_ns) {
 }
 
 /// Sysmon for Linux sometimes has only the name of the program.
-bool is_path(std::string_view image) { return image.find_first_of("/\\") != std::string_view::npos; }
+bool is_path(std::string_view image) {
+  return image.find_first_of("/\\") != std::string_view::npos;
+}
 
 void tell_exec(Life& life, const Record& exec) {
   if (life.exec_ns && *life.exec_ns <= exec.time.ns) return;
@@ -108,8 +110,7 @@ void HostLog::learn(const Draft& draft) {
   if (!life) return;
   if (!draft.record.user.empty()) life->user = draft.record.user;
   if (draft.record.kind == Kind::Exec) tell_exec(*life, draft.record);
-  if (draft.record.kind == Kind::Exec && draft.provider == Provider::Sysmon)
-    life->start_ns = at_ns;
+  if (draft.record.kind == Kind::Exec && draft.provider == Provider::Sysmon) life->start_ns = at_ns;
   if (draft.record.kind == Kind::Exit) life->end_ns = at_ns;
 }
 
@@ -131,8 +132,8 @@ void HostLog::apply_zones(Finished& finished) {
 std::optional<HostLog::Id> HostLog::life_of(const Draft& draft, std::int64_t slack_ns) {
   if (!draft.process.guid.empty())
     return identities_.by_guid(draft.process.guid, draft.process.pid, draft.record.time.ns);
-  const auto found = identities_.alive(draft.process.pid, draft.record.time.ns, slack_ns,
-                                       draft.process.image);
+  const auto found =
+      identities_.alive(draft.process.pid, draft.record.time.ns, slack_ns, draft.process.image);
   return found.size() == 1 ? std::optional(found.front()) : std::nullopt;
 }
 

@@ -24,7 +24,7 @@ class HostLog {
   void add(Draft draft);
 
   struct Finished {
-    std::vector<event::Record> records;  ///< by time, without numbers
+    std::vector<event::Record> records;               ///< by time, without numbers
     std::map<std::string, std::uint64_t> told_twice;  ///< why left out, how many
     /// Seconds that clocks of events without a stated zone are ahead of UTC, by file.
     std::map<std::uint32_t, std::int64_t> zones_s;

@@ -42,7 +42,8 @@ void add_shared(const std::vector<Draft>& drafts, std::set<IpAddress>& own) {
       ++uses[a];
       if (a != b) ++uses[b];
     }
-    const auto best = std::ranges::max_element(uses, {}, [](const auto& use) { return use.second; });
+    const auto best =
+        std::ranges::max_element(uses, {}, [](const auto& use) { return use.second; });
     if (best == uses.end()) return;
     const auto is_as_good = [&](const auto& use) { return use.second == best->second; };
     if (std::ranges::count_if(uses, is_as_good) > 1) return;

@@ -49,7 +49,8 @@ Identities::Id Identities::add(std::uint32_t pid, std::int64_t start_ns) {
                         pid};
   // Two processes with one pid within the precision of their start.
   const auto [begin, end] = by_pid_.equal_range(pid);
-  while (std::any_of(begin, end, [&](const auto& known) { return lives_[known.second].key == key; }))
+  while (
+      std::any_of(begin, end, [&](const auto& known) { return lives_[known.second].key == key; }))
     ++key.start_us;
   const Id id = lives_.size();
   lives_.push_back({.key = key, .start_ns = start_ns, .first_ns = INT64_MAX});
@@ -63,8 +64,8 @@ std::optional<Identities::Id> Identities::by_guid(const std::string& guid, std::
   if (const auto known = by_guid_.find(name); known != by_guid_.end()) return known->second;
   const auto seconds = seconds_in(guid);
   if (!seconds || pid == 0 || *seconds * kSecondNs > at_ns + kClockDoubtNs) return std::nullopt;
-  const std::string vague = guid.substr(0, kTimeBytes) + std::string(kNoToken) + " " +
-                            std::to_string(pid);
+  const std::string vague =
+      guid.substr(0, kTimeBytes) + std::string(kNoToken) + " " + std::to_string(pid);
   const auto known = by_guid_.find(vague);
   // Known by the time and pid alone so far: this is the same process, better known.
   const bool is_known = known != by_guid_.end() && lives_[known->second].is_vague;

@@ -20,15 +20,15 @@ namespace alibi::import {
 
 struct Life {
   event::ProcessKey key;
-  std::string image;              ///< latest that was told; empty: none
+  std::string image;  ///< latest that was told; empty: none
   std::string user;
   std::vector<std::string> args;  ///< told by a child's event; empty: not told
   std::optional<event::ProcessKey> parent;
-  std::int64_t start_ns = 0;      ///< as exact as the log knows
-  std::int64_t first_ns = 0;      ///< first event about it
+  std::int64_t start_ns = 0;  ///< as exact as the log knows
+  std::int64_t first_ns = 0;  ///< first event about it
   std::optional<std::int64_t> end_ns;
   std::optional<std::int64_t> exec_ns;  ///< of the first exec record about it
-  bool is_vague = false;  ///< its GUID has the time of creation only
+  bool is_vague = false;                ///< its GUID has the time of creation only
 };
 
 /// Path without the drive or device in front, lower case: Sysmon writes "C:\x",

@@ -90,7 +90,8 @@ Status Reading::read_lines(const std::filesystem::path& file) {
     if (lines % kLinesPerReport == 0 && question_.progress)
       question_.progress(file, (*reader)->bytes_read(), size);
     const auto line = (*reader)->next();
-    if (!line && (counts_.events == events_before || line.error().code == Errc::Io)) return std::unexpected(line.error());
+    if (!line && (counts_.events == events_before || line.error().code == Errc::Io))
+      return std::unexpected(line.error());
     if (!line) counts_.damage.push_back(line.error().message);
     if (!line || !*line) break;
     if ((*line)->find_first_not_of(" \t\r") == std::string_view::npos) continue;
@@ -225,16 +226,17 @@ Status HostWriter::write_all(std::vector<Record>& records, std::int64_t first_ns
   // Nothing is deleted to make room, and nobody waits for a full disk to be freed.
   const store::Limits limits{.budget_bytes = 0, .reserve_bytes = 0};
   const auto sealer = make_sealer(question_.directory);
-  auto writer =
-      store::LogWriter::open(question_.directory, boot_id_, limits, store::real_disk(), sealer.get());
+  auto writer = store::LogWriter::open(question_.directory, boot_id_, limits, store::real_disk(),
+                                       sealer.get());
   if (!writer) return std::unexpected(writer.error());
   if (sealer && !(*writer)->sealing())
-    return fail(Errc::Io, "nothing is imported, because it cannot be sealed: " + sealer->state().fault);
+    return fail(Errc::Io,
+                "nothing is imported, because it cannot be sealed: " + sealer->state().fault);
   if (sealer) sealer->start();
   std::int64_t reached_ns = first_ns;
   (*writer)->on_new_segment([&] {
-    return store::LogWriter::SegmentHead{
-        .host = host_, .at = BootNs{static_cast<std::uint64_t>(reached_ns)}};
+    return store::LogWriter::SegmentHead{.host = host_,
+                                         .at = BootNs{static_cast<std::uint64_t>(reached_ns)}};
   });
   std::span<Record> rest(records);
   while (!rest.empty()) {
@@ -273,8 +275,8 @@ Result<Imported> import_logs(const ImportQuestion& question) {
   }
   Imported imported = reading.take_counts();
   std::error_code ignored;
-  std::filesystem::create_directories(
-      std::filesystem::absolute(question.directory).parent_path(), ignored);
+  std::filesystem::create_directories(std::filesystem::absolute(question.directory).parent_path(),
+                                      ignored);
   for (HostLog& host : reading.take_hosts()) {
     auto finished = host.finish();
     for (const auto& [file, zone_s] : finished.zones_s) {

@@ -103,12 +103,14 @@ std::string connection(const std::string& time, const std::string& pid) {
 }
 
 std::string creation(const std::string& time, const std::string& pid) {
-  return security(4688, time,
-                  R"("NewProcessName":"C:\\a.exe","ProcessId":"0x1","NewProcessId":")" + pid + "\"");
+  return security(
+      4688, time,
+      R"("NewProcessName":"C:\\a.exe","ProcessId":"0x1","NewProcessId":")" + pid + "\"");
 }
 
 const event::Record& flow_in(const HostLog::Finished& finished) {
-  const auto found = std::ranges::find(finished.records, event::Kind::FlowOpen, &event::Record::kind);
+  const auto found =
+      std::ranges::find(finished.records, event::Kind::FlowOpen, &event::Record::kind);
   EXPECT_NE(found, finished.records.end());
   return *found;
 }

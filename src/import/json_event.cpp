@@ -53,7 +53,8 @@ ForeignEvent from_flat(const Json& object, const Json& fields) {
   event.id = number_of(first_text(object, {"EventID", "event_id", "EventId"}));
   event.host =
       first_text(object, {"Hostname", "computer_name", "Computer", "HostName", "MachineName"});
-  event.record = first_text(object, {"RecordNumber", "record_id", "EventRecordID", "record_number"});
+  event.record =
+      first_text(object, {"RecordNumber", "record_id", "EventRecordID", "record_number"});
   event.logged = first_text(object, {"EventTime", "TimeCreated"});
   event.collected = first_text(object, {"@timestamp", "TimeGenerated"});
   add_fields(event, fields);

@@ -120,7 +120,7 @@ class FileLines final : public LineReader {
   UniqueFd fd_;
   std::string name_;
   std::unique_ptr<Unpacker> unpacker_;
-  std::string text_;      ///< unpacked, from `begin_` on not yet given out
+  std::string text_;  ///< unpacked, from `begin_` on not yet given out
   std::size_t begin_ = 0;
   bool is_over_ = false;
   bool skips_line_ = false;  ///< inside a line that is too long

@@ -24,7 +24,7 @@ class LineReader {
   /// of the file. Errors: Io; Corrupt when the compressed data is damaged or cut.
   virtual Result<std::optional<std::string_view>> next() = 0;
 
-  [[nodiscard]] virtual std::uint64_t bytes_read() const = 0;   ///< of the file as it is stored
+  [[nodiscard]] virtual std::uint64_t bytes_read() const = 0;  ///< of the file as it is stored
   [[nodiscard]] virtual std::uint64_t lines_too_long() const = 0;
 };
 

@@ -8,10 +8,10 @@
 #include <sys/vfs.h>
 
 #include <algorithm>
-#include <fstream>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <set>
@@ -24,7 +24,7 @@ namespace alibi::mark {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr long kBpffsMagic = 0xcafe4a11;  // include/uapi/linux/magic.h
+constexpr long kBpffsMagic = 0xcafe4a11;                       // include/uapi/linux/magic.h
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);  // BPF_TCX_EGRESS, Linux 6.6
 constexpr std::uint32_t kFilterHandle = 1;
 constexpr std::uint32_t kFilterPriority = 0xa11b;  // ours among the filters of clsact
@@ -41,7 +41,8 @@ int note_warning(libbpf_print_level level, const char* format, va_list args) {
   char line[1024];
   if (level != LIBBPF_WARN) return 0;
   std::vsnprintf(line, sizeof(line), format, args);
-  if (!std::strstr(line, "PROG LOAD LOG")) g_last_warning = std::string(line, std::strcspn(line, "\n"));
+  if (!std::strstr(line, "PROG LOAD LOG"))
+    g_last_warning = std::string(line, std::strcspn(line, "\n"));
   return 0;
 }
 
@@ -62,7 +63,8 @@ fs::path cgroup_root() {
 
 std::unexpected<Error> refused(int error, std::string_view what) {
   if (error == EPERM || error == EACCES)
-    return fail(Errc::Denied, fmt::format("{}: needs root (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN)", what));
+    return fail(Errc::Denied,
+                fmt::format("{}: needs root (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN)", what));
   return fail(Errc::Unsupported,
               fmt::format("{}: {}{}{}; marking needs Linux 5.12", what, ::strerrordesc_np(error),
                           g_last_warning.empty() ? "" : ": ", g_last_warning));
@@ -190,9 +192,10 @@ Result<alibi_mark_state> KernelPrograms::read_state() {
   if (!bytes) return fail_errno(errno, "read the state of marking");
   alibi_mark_state found{};
   if (*bytes != sizeof(found))
-    return fail(Errc::Unsupported, fmt::format("{} is of another version of alibi; end it with 'alibi "
-                                               "mark off' of that version, or remove the directory",
-                                               settings_.pins.string()));
+    return fail(Errc::Unsupported,
+                fmt::format("{} is of another version of alibi; end it with 'alibi "
+                            "mark off' of that version, or remove the directory",
+                            settings_.pins.string()));
   if (::bpf_map_lookup_elem(map.get(), &kZero, &found) == 0 &&
       found.wire_version == ALIBI_MARK_SENDER_WIRE_VERSION)
     state = found;
@@ -333,7 +336,8 @@ Status KernelPrograms::guard_namespace(const NetworkNamespace& there, int progra
     if (std::ranges::find(*devices, name, &Device::name) == devices->end())
       return fail(Errc::NotFound, fmt::format("there is no network device '{}'", name));
   for (const Device& device : *devices) {
-    const bool is_named = std::ranges::find(settings_.devices, device.name) != settings_.devices.end();
+    const bool is_named =
+        std::ranges::find(settings_.devices, device.name) != settings_.devices.end();
     if (!(settings_.devices.empty() ? device.leads_out() : is_named)) continue;
     if (auto done = guard(there.inode, device, program_fd); !done) return done;
     const alibi_mark_device key{there.inode, device.index};

@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 
 struct CounterName {
   const char* name;
-  __u64 alibi_mark_counters::* counter;
+  __u64 alibi_mark_counters::*counter;
 };
 
 constexpr CounterName kCounters[] = {

@@ -55,7 +55,8 @@ std::vector<std::vector<std::string>> vectors(const std::string& word) {
   for (std::string line; std::getline(document, line);) {
     if (!line.starts_with("    " + word)) continue;
     std::istringstream in(line);
-    found.emplace_back(std::istream_iterator<std::string>(in), std::istream_iterator<std::string>());
+    found.emplace_back(std::istream_iterator<std::string>(in),
+                       std::istream_iterator<std::string>());
   }
   return found;
 }
@@ -100,8 +101,8 @@ TEST(MarkFormat, ComputesTheTagsOfTheDocument) {
     alibi_mark_tagged tagged{};
     alibi_mark_tag_input(&tagged, source.data(), padded(option).data(), 0, option.at(5),
                          static_cast<__u32>(std::stoul(words.at(3))));
-    const auto tag = static_cast<__u32>(
-        siphash(from_hex(words.at(1)).data(), tagged.message, tagged.bytes));
+    const auto tag =
+        static_cast<__u32>(siphash(from_hex(words.at(1)).data(), tagged.message, tagged.bytes));
     EXPECT_EQ(tag, std::stoul(words.at(6), nullptr, 16)) << words.at(4);
   }
 }
@@ -109,7 +110,10 @@ TEST(MarkFormat, ComputesTheTagsOfTheDocument) {
 TEST(MarkFormat, WritesWhatItReads) {
   std::array<alibi_diagnosis, ALIBI_MARK_DIAGNOSES_MAX> diagnoses{};
   for (unsigned k = 0; k < diagnoses.size(); ++k)
-    diagnoses[k] = {.time_s = 0xfedcba98U - k, .category = static_cast<__u8>(k + 1), .code = 255, .reserved_0 = 0};
+    diagnoses[k] = {.time_s = 0xfedcba98U - k,
+                    .category = static_cast<__u8>(k + 1),
+                    .code = 255,
+                    .reserved_0 = 0};
   for (__u32 count = 1; count <= ALIBI_MARK_DIAGNOSES_MAX; ++count) {
     Buffer buffer{};
     alibi_mark mark{};
@@ -119,7 +123,8 @@ TEST(MarkFormat, WritesWhatItReads) {
     EXPECT_EQ(mark.count, count);
     EXPECT_EQ(mark.diagnoses[count - 1].time_s, diagnoses[count - 1].time_s);
     if (count > ALIBI_MARK_DIAGNOSES_MAX_V2) continue;
-    const __u32 v2 = alibi_mark_write_v2(buffer.data(), ALIBI_MARK_TCP_KIND, 9, diagnoses.data(), count);
+    const __u32 v2 =
+        alibi_mark_write_v2(buffer.data(), ALIBI_MARK_TCP_KIND, 9, diagnoses.data(), count);
     alibi_mark_write_tag(buffer.data(), count, 0x01020304);
     alibi_mark_parse_tcp(buffer.data(), v2, &mark);
     EXPECT_EQ(mark.form, ALIBI_MARK_V2);

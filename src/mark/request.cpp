@@ -86,7 +86,8 @@ std::string to_text(const Request& request) {
     }
     case Action::Add: break;
   }
-  std::string text = fmt::format("add {} {}", request.category.value_or(0), request.code.value_or(0));
+  std::string text =
+      fmt::format("add {} {}", request.category.value_or(0), request.code.value_or(0));
   if (request.time_s) text += fmt::format(" at={}", *request.time_s);
   if (request.ttl_s) text += fmt::format(" ttl={}", *request.ttl_s);
   return text;

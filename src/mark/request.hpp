@@ -1,7 +1,8 @@
 #pragma once
 // What somebody asks of marking, and its form on the socket: one line of words,
 //
-//   on | off | list | add CATEGORY CODE [at=UNIX_SECONDS] [ttl=SECONDS] | del CATEGORY [CODE] | del all
+//   on | off | list | add CATEGORY CODE [at=UNIX_SECONDS] [ttl=SECONDS] | del CATEGORY [CODE] | del
+//   all
 //
 // CATEGORY is a number there; names are the client's. Pure, fuzzed.
 

@@ -88,8 +88,7 @@ Status delete_entries(const Request& request, alibi_mark_state& state) {
   auto entries = entries_of(state);
   const auto count =
       std::erase_if(entries, [&](const auto& old) { return is_meant(old, request); });
-  if (count == 0 && request.category)
-    return fail(Errc::NotFound, "there is no such diagnosis");
+  if (count == 0 && request.category) return fail(Errc::NotFound, "there is no such diagnosis");
   put_entries(std::move(entries), state);
   return {};
 }
@@ -168,7 +167,8 @@ Result<Listing> Sender::list(const alibi_mark_state& state) const {
   listing.version = state.version;
   listing.key_number = state.key_number;
   for (const alibi_mark_entry& entry : entries_of(state)) {
-    ListedDiagnosis listed{entry.diagnosis.category, entry.diagnosis.code, entry.diagnosis.time_s, {}};
+    ListedDiagnosis listed{
+        entry.diagnosis.category, entry.diagnosis.code, entry.diagnosis.time_s, {}};
     if (entry.end_boot_ns)
       listed.end = WallNs{wall_now().ns + static_cast<std::int64_t>(entry.end_boot_ns) -
                           static_cast<std::int64_t>(boot_now().ns)};
@@ -201,10 +201,12 @@ Status Sender::record(const Request& request, const Caller& caller, const alibi_
   if (request.action == Action::Delete && !request.category) record.name = "all";
   if (request.action == Action::Add) {
     const auto& entries = state.entries;
-    const auto* mine = std::ranges::find_if(
-        entries, entries + state.count, [&](const auto& entry) { return is_meant(entry, request); });
+    const auto* mine = std::ranges::find_if(entries, entries + state.count, [&](const auto& entry) {
+      return is_meant(entry, request);
+    });
     if (mine != entries + state.count)
-      add("diagnosed", event::to_text(WallNs{std::int64_t{mine->diagnosis.time_s} * 1'000'000'000}));
+      add("diagnosed",
+          event::to_text(WallNs{std::int64_t{mine->diagnosis.time_s} * 1'000'000'000}));
     if (request.ttl_s) add("ttl_s", *request.ttl_s);
     if (!dropped.empty()) add("dropped", dropped);
   }

@@ -35,7 +35,7 @@ struct ListedDiagnosis {
 struct Listing {
   bool is_on = false;
   std::uint32_t version = 1;
-  std::uint32_t key_number = 0;  ///< of version 2
+  std::uint32_t key_number = 0;            ///< of version 2
   std::vector<ListedDiagnosis> diagnoses;  ///< those that have not ended, most recent first
   std::size_t guarded_devices = 0;
   alibi_mark_counters counters{};

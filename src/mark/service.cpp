@@ -46,8 +46,7 @@ Result<UniqueFd> make_socket(const std::filesystem::path& path) {
   std::filesystem::remove(path, ignored);
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const mode_t mask = ::umask(0117);
-  const bool is_bound =
-      fd.is_open() && ::bind(fd.get(), generic(*address), sizeof(*address)) == 0;
+  const bool is_bound = fd.is_open() && ::bind(fd.get(), generic(*address), sizeof(*address)) == 0;
   const int error = errno;
   ::umask(mask);
   if (!is_bound || ::listen(fd.get(), kClientsMax) != 0)
@@ -160,8 +159,8 @@ class Service {
 
 }  // namespace
 
-Status serve(Sender& sender, const std::filesystem::path& path,
-             const event::DiagnosisNames& names, const std::function<bool()>& was_interrupted) {
+Status serve(Sender& sender, const std::filesystem::path& path, const event::DiagnosisNames& names,
+             const std::function<bool()>& was_interrupted) {
   UniqueFd listener;
   const bool is_handed_over = ::sd_listen_fds(1) == 1;
   if (is_handed_over) {
@@ -186,9 +185,9 @@ Result<Listing> ask(const std::filesystem::path& path, const Request& request) {
   if (::connect(fd.get(), generic(*address), sizeof(*address)) != 0) {
     if (errno == EACCES)
       return fail(Errc::Denied, fmt::format("only root and the group {} may mark", kGroup));
-    return fail(Errc::NotFound,
-                fmt::format("nobody serves {}; run as root, or start 'alibi mark serve'",
-                            path.string()));
+    return fail(
+        Errc::NotFound,
+        fmt::format("nobody serves {}; run as root, or start 'alibi mark serve'", path.string()));
   }
   const std::string line = to_text(request);
   std::vector<char> bytes(kAnswerBytesMax);

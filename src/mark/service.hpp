@@ -22,8 +22,8 @@ inline constexpr const char* kGroup = "alibi-mark";
 
 /// Serves until `was_interrupted` says so: on the socket systemd hands over, or
 /// on `path`, which is made. `names` for the answers. Errors: Denied, Io.
-Status serve(Sender& sender, const std::filesystem::path& path,
-             const event::DiagnosisNames& names, const std::function<bool()>& was_interrupted);
+Status serve(Sender& sender, const std::filesystem::path& path, const event::DiagnosisNames& names,
+             const std::function<bool()>& was_interrupted);
 
 /// Asks a service. Errors: NotFound (none is there), Denied, and what it answers.
 Result<Listing> ask(const std::filesystem::path& path, const Request& request);

@@ -14,8 +14,8 @@
 namespace alibi::mark {
 namespace {
 
-constexpr std::array<std::string_view, 9> kInner = {
-    "veth", "bridge", "dummy", "ifb", "netkit", "nlmon", "vcan", "vrf", "vsockmon"};
+constexpr std::array<std::string_view, 9> kInner = {"veth",  "bridge", "dummy", "ifb",     "netkit",
+                                                    "nlmon", "vcan",   "vrf",   "vsockmon"};
 
 Result<UniqueFd> open_route_socket(std::uint32_t groups) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
@@ -91,7 +91,8 @@ Result<std::vector<Device>> list_devices() {
   while (is_more) {
     const ssize_t bytes = ::recv(fd->get(), answer.data(), answer.size(), 0);
     if (bytes < 0) return fail_errno(errno, "read the network devices");
-    is_more = bytes > 0 && read_answer(std::span(answer).first(static_cast<std::size_t>(bytes)), devices);
+    is_more =
+        bytes > 0 && read_answer(std::span(answer).first(static_cast<std::size_t>(bytes)), devices);
   }
   return devices;
 }

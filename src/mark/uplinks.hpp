@@ -16,7 +16,7 @@ namespace alibi::mark {
 struct Device {
   std::uint32_t index = 0;
   std::string name;
-  std::string kind;  ///< IFLA_INFO_KIND; empty: hardware
+  std::string kind;             ///< IFLA_INFO_KIND; empty: hardware
   std::uint16_t link_type = 0;  ///< ARPHRD_*
   [[nodiscard]] bool leads_out() const;
 };

@@ -19,10 +19,8 @@ std::string one_word(std::string text) {
 
 packet::ProcessInfo info_of(const EndAnswer& end) {
   const query::Process& process = *end.answer.process;
-  packet::ProcessInfo info{.pid = process.key.pid,
-                           .path = process.exe,
-                           .args = process.args,
-                           .user = process.user};
+  packet::ProcessInfo info{
+      .pid = process.key.pid, .path = process.exe, .args = process.args, .user = process.user};
   info.name = process.exe.substr(process.exe.find_last_of("/\\") + 1);
   if (process.parent) info.parent_pid = process.parent->pid;
   if (process.start.ns > 0) info.start_ns = static_cast<std::uint64_t>(process.start.ns);

@@ -123,8 +123,8 @@ bool CaptureFlows::is_seen_before(State& state, const Packet& packet, const Head
         std::uint64_t{headers.icmp_type}})
     hash.add(part);
   hash.add(headers.payload);
-  const Print print{hash.value, packet.time.ns,
-                    std::uint64_t{file} << 32 | packet.interface, headers.hop_limit};
+  const Print print{hash.value, packet.time.ns, std::uint64_t{file} << 32 | packet.interface,
+                    headers.hop_limit};
   const bool is_known = std::ranges::any_of(state.prints, [&](const Print& other) {
     return other.hash == print.hash && std::abs(other.time_ns - print.time_ns) < kSamePacketNs &&
            (other.place != print.place || other.hops != print.hops);
@@ -157,8 +157,8 @@ std::optional<std::size_t> CaptureFlows::add(const Packet& packet, std::uint32_t
   const Endpoint b = end_of(headers, false);
   const Key key{headers.protocol, std::min(a, b), std::max(a, b),
                 is_icmp(headers) ? headers.icmp_id : std::uint16_t{0}};
-  const bool is_opening = headers.is_tcp() &&
-                          (headers.tcp_flags & (packet::kSyn | packet::kAck)) == packet::kSyn;
+  const bool is_opening =
+      headers.is_tcp() && (headers.tcp_flags & (packet::kSyn | packet::kAck)) == packet::kSyn;
   auto [place, is_new] = open_.try_emplace(key);
   State& state = place->second;
   if (!is_new) {

@@ -28,7 +28,7 @@ struct HostFlow {
   std::int64_t start_ns = 0;  ///< on that clock
   std::optional<std::int64_t> end_ns;
   bool has_process = false;
-  std::string process;  ///< pid@start, to compare
+  std::string process;     ///< pid@start, to compare
   bool is_shared = false;  ///< the log itself cannot name one process
   bool is_cleanly_closed = false;
   std::optional<std::uint64_t> bytes_out;
@@ -54,7 +54,7 @@ struct Host {
 /// one of their own.
 struct Clock {
   std::size_t host = 0;
-  std::string name;  ///< "" for the host's clock, "sysmon:3", "security:5156"
+  std::string name;               ///< "" for the host's clock, "sysmon:3", "security:5156"
   std::int64_t precision_ns = 1;  ///< all its times are multiples of this
 };
 

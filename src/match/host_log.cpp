@@ -30,8 +30,8 @@ std::string clock_name(std::string_view via) {
 
 bool is_host_address(const event::IpAddress& address) {
   constexpr std::uint8_t kMulticast4 = 0xE0;
-  const bool is_multicast = address.is_v6 ? address.bytes[0] == 0xFF
-                                          : (address.bytes[0] & 0xF0) == kMulticast4;
+  const bool is_multicast =
+      address.is_v6 ? address.bytes[0] == 0xFF : (address.bytes[0] & 0xF0) == kMulticast4;
   const bool is_broadcast =
       !address.is_v6 && std::ranges::all_of(address.octets(), [](auto b) { return b == 0xFF; });
   return !address.is_unspecified() && !address.is_loopback() && !is_multicast && !is_broadcast;
@@ -46,8 +46,7 @@ bool tells_flows(std::string_view sensor) {
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size())
-    return std::nullopt;
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
@@ -125,8 +124,7 @@ void Loader::add(const BootRecord& entry) {
   const Record& record = entry.record;
   Boot& boot = boots_[*entry.boot_id];
   note_recording(boot, record);
-  if (query::is_flow_kind(record.kind) || record.kind == Kind::Listen)
-    note_addresses(boot, record);
+  if (query::is_flow_kind(record.kind) || record.kind == Kind::Listen) note_addresses(boot, record);
   if (!query::is_flow_kind(record.kind) || !record.local || !record.remote) return;
   const bool is_wanted = wanted_.contains(end_name(record.proto, *record.local)) ||
                          wanted_.contains(end_name(record.proto, *record.remote));
@@ -142,10 +140,8 @@ std::size_t Loader::host_of(const std::string& boot_id) {
 
 std::size_t Loader::clock_of(std::size_t host, const query::Flow& flow) {
   const std::string name = clock_name(flow.via);
-  const auto [place, is_new] =
-      clocks_.try_emplace({host, name}, log_.facts.clocks.size());
-  if (is_new)
-    log_.facts.clocks.push_back({.host = host, .name = name, .precision_ns = kSecondNs});
+  const auto [place, is_new] = clocks_.try_emplace({host, name}, log_.facts.clocks.size());
+  if (is_new) log_.facts.clocks.push_back({.host = host, .name = name, .precision_ns = kSecondNs});
   Clock& clock = log_.facts.clocks[place->second];
   for (const std::int64_t precision_ns : {kSecondNs / 1000, std::int64_t{1}}) {
     if (flow.start.ns % clock.precision_ns != 0)
@@ -161,7 +157,8 @@ HostLog Loader::finish() {
     host.recorded.insert(host.recorded.end(), boot.recorded.begin(), boot.recorded.end());
     host.lossy.insert(host.lossy.end(), boot.lossy.begin(), boot.lossy.end());
     host.is_partial |= boot.is_partial;
-    host.has_bad_sensor |= std::ranges::any_of(boot.sensors, [](const auto& s) { return !s.second; });
+    host.has_bad_sensor |=
+        std::ranges::any_of(boot.sensors, [](const auto& s) { return !s.second; });
   }
   for (query::Flow& flow : merger_.take()) {
     const std::size_t host = host_of(flow.boot_id);

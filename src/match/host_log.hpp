@@ -16,8 +16,8 @@
 namespace alibi::match {
 
 struct HostLog {
-  Facts facts;                    ///< `capture` as it was given
-  std::vector<query::Flow> flows; ///< one for each of facts.flows
+  Facts facts;                     ///< `capture` as it was given
+  std::vector<query::Flow> flows;  ///< one for each of facts.flows
 };
 
 /// Errors: Io, Denied.

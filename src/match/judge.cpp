@@ -93,11 +93,11 @@ void Judge::add_coincidences(const CaptureFlow& flow, const Candidates::List& fo
   const std::string name = name_of(proto_name(flow.protocol), flow.source, flow.destination);
   for (const std::size_t i : found) {
     const HostFlow& host = facts_.flows[i];
-    by_clock[host.clock].push_back({.clock = host.clock,
-                                    .ahead_ns = host.start_ns - flow.first.ns,
-                                    .flow = name,
-                                    .is_telling = is_ephemeral(flow.source) ||
-                                                  is_ephemeral(flow.destination)});
+    by_clock[host.clock].push_back(
+        {.clock = host.clock,
+         .ahead_ns = host.start_ns - flow.first.ns,
+         .flow = name,
+         .is_telling = is_ephemeral(flow.source) || is_ephemeral(flow.destination)});
   }
 }
 
@@ -159,9 +159,8 @@ bool Judge::take_fits(const CaptureFlow& flow, const Candidates::List& found, Me
     if (nearest.is_shared || std::ranges::any_of(fits, contradicts)) {
       for (const Fit& one : fits)
         judgement.candidates.push_back(one.flow);
-      judgement.reason = nearest.is_shared
-                             ? "several processes used its socket"
-                             : "several processes had such a flow at that time";
+      judgement.reason = nearest.is_shared ? "several processes used its socket"
+                                           : "several processes had such a flow at that time";
       continue;
     }
     const auto best = std::ranges::find_if(fits, is_begun_here);
@@ -211,7 +210,8 @@ void Judge::explain_absence(const CaptureFlow& flow, const Candidates::List& sam
     if (facts_.clocks[i].host == which && is_better) offset = offsets_[i];
   }
   if (!offset || offset->state == Offset::State::Unknown) {
-    judgement.reason = fmt::format("no record of it at {}, whose clock cannot be compared", host->name);
+    judgement.reason =
+        fmt::format("no record of it at {}, whose clock cannot be compared", host->name);
     return;
   }
   const std::int64_t seen_ns = flow.first.ns + offset->ahead_ns;
@@ -225,15 +225,18 @@ void Judge::explain_absence(const CaptureFlow& flow, const Candidates::List& sam
   } else if (host->has_bad_sensor) {
     judgement.reason = fmt::format("a network sensor of {} was not working", host->name);
   } else if (!tells_start(flow)) {
-    judgement.reason = fmt::format("it began before the capture; {} has no record of it", host->name);
+    judgement.reason =
+        fmt::format("it began before the capture; {} has no record of it", host->name);
   } else if (!same_ends.empty()) {
-    judgement.reason = fmt::format("{} has these addresses and ports only at other times", host->name);
+    judgement.reason =
+        fmt::format("{} has these addresses and ports only at other times", host->name);
   } else if (host->is_partial) {
-    judgement.reason = fmt::format("no record in the log of {}, which need not be complete", host->name);
+    judgement.reason =
+        fmt::format("no record in the log of {}, which need not be complete", host->name);
   } else {
-    judgement.reason = fmt::format("{} recorded then, lost nothing, and has no such flow: {}",
-                                   host->name, is_source ? "the address is forged, or of another"
-                                                         : "it did not reach a socket");
+    judgement.reason = fmt::format(
+        "{} recorded then, lost nothing, and has no such flow: {}", host->name,
+        is_source ? "the address is forged, or of another" : "it did not reach a socket");
   }
 }
 
@@ -271,8 +274,9 @@ void Judge::judge_weakly(const CaptureFlow& flow, Judgement& judgement) const {
   if (!same.empty() && std::ranges::all_of(same, is_clock_unknown)) {
     judgement.verdict = Verdict::Ambiguous;
     judgement.candidates = same;
-    judgement.reason = "the log has these addresses and ports, but too few flows tell how the "
-                       "clocks compare";
+    judgement.reason =
+        "the log has these addresses and ports, but too few flows tell how the "
+        "clocks compare";
     return;
   }
   explain_absence(flow, same, judgement);
@@ -304,8 +308,8 @@ void Judge::doubt_translations(std::vector<Judgement>& judgements) const {
   };
   for (std::size_t i = 0; i < judgements.size(); ++i) {
     Judgement& judgement = judgements[i];
-    const auto doubtful =
-        std::ranges::stable_partition(judgement.ends, [&](const End& end) { return !is_doubtful(i, end); });
+    const auto doubtful = std::ranges::stable_partition(
+        judgement.ends, [&](const End& end) { return !is_doubtful(i, end); });
     if (doubtful.empty()) continue;
     for (const End& end : doubtful)
       judgement.candidates.push_back(end.flow);

@@ -17,11 +17,11 @@ enum class Verdict : std::uint8_t { Ours, Forwarded, NoRecord, Altered, NotOurs,
 
 /// By what a flow of the capture was found in a log. From strong to weak.
 enum class Method : std::uint8_t {
-  Addresses,    ///< addresses, ports and time
-  Sequence,     ///< first sequence numbers of TCP; addresses or ports were translated
-  Payload,      ///< the same payload to the same end at that time; translated
-  KeptPort,     ///< the same port, other end and time; the address was translated
-  Twin,         ///< the same packets stand in the capture untranslated too
+  Addresses,  ///< addresses, ports and time
+  Sequence,   ///< first sequence numbers of TCP; addresses or ports were translated
+  Payload,    ///< the same payload to the same end at that time; translated
+  KeptPort,   ///< the same port, other end and time; the address was translated
+  Twin,       ///< the same packets stand in the capture untranslated too
 };
 
 [[nodiscard]] std::string_view to_text(Method method);

@@ -114,8 +114,7 @@ Result<MatchAnswer> match(const std::vector<std::filesystem::path>& captures,
   }
   for (std::size_t i = 0; i < log->facts.clocks.size(); ++i) {
     const Clock& clock = log->facts.clocks[i];
-    answer.clocks.push_back(
-        {log->facts.hosts[clock.host].name, clock.name, judgements.offsets[i]});
+    answer.clocks.push_back({log->facts.hosts[clock.host].name, clock.name, judgements.offsets[i]});
   }
   if (auto done = Describer(*log, judgements, reader).describe(answer.flows); !done)
     return std::unexpected(done.error());

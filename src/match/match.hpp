@@ -48,7 +48,8 @@ struct MatchAnswer {
   std::vector<std::string> damage;                   ///< captures that ended before their end
 };
 
-/// `identity` as of LogReader::open. Errors: NotFound, Denied, Io; Corrupt (no capture file); as the log's.
+/// `identity` as of LogReader::open. Errors: NotFound, Denied, Io; Corrupt (no capture file); as
+/// the log's.
 [[nodiscard]] Result<MatchAnswer> match(const std::vector<std::filesystem::path>& captures,
                                         const std::filesystem::path& directory,
                                         const std::filesystem::path& identity,

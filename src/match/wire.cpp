@@ -34,9 +34,8 @@ class WireReader {
 
  private:
   [[nodiscard]] bool is_own(const event::IpAddress& address) const {
-    return std::ranges::any_of(log_.facts.hosts, [&](const Host& host) {
-      return host.addresses.contains(address);
-    });
+    return std::ranges::any_of(log_.facts.hosts,
+                               [&](const Host& host) { return host.addresses.contains(address); });
   }
 
   HostLog& log_;
@@ -61,8 +60,8 @@ void WireReader::add(const query::LoggedPacket& logged) {
   if (const auto found = by_ends_.find(name); found != by_ends_.end()) {
     for (const std::size_t i : found->second) {
       HostFlow& flow = log_.facts.flows[i];
-      const bool is_within = flow.start_ns - kSlackNs <= now_ns &&
-                             (!flow.end_ns || now_ns <= *flow.end_ns + kSlackNs);
+      const bool is_within =
+          flow.start_ns - kSlackNs <= now_ns && (!flow.end_ns || now_ns <= *flow.end_ns + kSlackNs);
       if (!is_within) continue;
       if (!flow.wire) flow.wire.emplace();
       (source == flow.local ? flow.wire->from_local : flow.wire->from_remote).add(headers);

@@ -24,7 +24,8 @@ std::string_view done_text(std::string_view action) {
 
 std::string_view advice(std::string_view category) {
   if (category == "malware" || category == "remote_control")
-    return "Take the host off the network, keep it running, and look at 'alibi tree' and 'alibi who' there.";
+    return "Take the host off the network, keep it running, and look at 'alibi tree' and 'alibi "
+           "who' there.";
   if (category == "leak" || category == "file_sharing")
     return "Ask the user what was shared; 'alibi who' on the host names the program.";
   if (category == "scan" || category == "flood" || category == "spam")
@@ -56,7 +57,8 @@ void Grouping::add(const Finding& finding) {
 std::vector<Report> Grouping::take_due(WallNs now) {
   std::vector<Report> due;
   for (auto& [key, group] : groups_) {
-    const bool is_early = group.was_told && now.ns >= group.told.ns && now.ns - group.told.ns < interval_ns_;
+    const bool is_early =
+        group.was_told && now.ns >= group.told.ns && now.ns - group.told.ns < interval_ns_;
     if (group.waiting.packets == 0 || is_early) continue;
     due.push_back(std::exchange(group.waiting, {}));
     group.told = now;

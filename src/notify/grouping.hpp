@@ -14,13 +14,13 @@ namespace alibi::notify {
 
 /// Something a gate saw of a host.
 struct Finding {
-  std::string host;      ///< address
-  std::string category;  ///< "leak"
-  std::string what;      ///< "leak/2"
-  std::string meaning;   ///< "upload of private files"; may be empty
-  WallNs diagnosed;      ///< when the host was found so
-  WallNs at;             ///< when it was seen
-  std::string action;    ///< what the gate did: allow, strip, blank, drop
+  std::string host;           ///< address
+  std::string category;       ///< "leak"
+  std::string what;           ///< "leak/2"
+  std::string meaning;        ///< "upload of private files"; may be empty
+  WallNs diagnosed;           ///< when the host was found so
+  WallNs at;                  ///< when it was seen
+  std::string action;         ///< what the gate did: allow, strip, blank, drop
   std::uint64_t flows = 0;    ///< that are new with this
   std::uint64_t packets = 0;  ///< likewise; at least 1
   std::vector<std::string> persons;
@@ -33,7 +33,7 @@ struct Report {
   WallNs first_seen;  ///< of what this report is about
   std::uint64_t flows = 0;
   std::uint64_t packets = 0;  ///< 0: there is nothing to tell
-  bool is_first = false;  ///< of this host and category
+  bool is_first = false;      ///< of this host and category
 };
 
 class Grouping {

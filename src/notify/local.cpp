@@ -35,8 +35,9 @@ Status wait_for(pid_t pid, const std::string& name) {
   for (std::int64_t waited = 0; waited < kProgramMs; waited += 20) {
     if (::waitpid(pid, &status, WNOHANG) == pid) {
       if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-      return fail(Errc::Io, fmt::format("{} ended with {}", name,
-                                        WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)));
+      return fail(Errc::Io,
+                  fmt::format("{} ended with {}", name,
+                              WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
@@ -73,10 +74,11 @@ Status notify_desktop(const Message& message) {
   if (error < 0) return fail_errno(-error, "connect to " + message.target[0]);
   sd_bus_error why = SD_BUS_ERROR_NULL;
   constexpr unsigned char kCritical = 2;
-  error = ::sd_bus_call_method(raw, "org.freedesktop.Notifications", "/org/freedesktop/Notifications",
-                               "org.freedesktop.Notifications", "Notify", &why, nullptr, "susssasa{sv}i",
-                               "Alibi", 0U, "dialog-warning", message.subject.c_str(),
-                               message.text.c_str(), 0, 1, "urgency", "y", kCritical, 0);
+  error =
+      ::sd_bus_call_method(raw, "org.freedesktop.Notifications", "/org/freedesktop/Notifications",
+                           "org.freedesktop.Notifications", "Notify", &why, nullptr,
+                           "susssasa{sv}i", "Alibi", 0U, "dialog-warning", message.subject.c_str(),
+                           message.text.c_str(), 0, 1, "urgency", "y", kCritical, 0);
   const std::string text = why.message ? why.message : "";
   ::sd_bus_error_free(&why);
   if (error < 0) return fail_errno(-error, fmt::format("notify at {} {}", message.target[0], text));
@@ -85,7 +87,8 @@ Status notify_desktop(const Message& message) {
 
 Status write_syslog(const Message& message) {
   // syslog(3) says nothing when nobody listens.
-  if (const int error = connect_to_log(); error != 0) return fail_errno(error, "connect to /dev/log");
+  if (const int error = connect_to_log(); error != 0)
+    return fail_errno(error, "connect to /dev/log");
   std::string line = message.subject + "; " + message.text;
   for (char& c : line)
     if (c == '\n') c = ';';

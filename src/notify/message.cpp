@@ -44,7 +44,8 @@ Result<Message> parse_message(std::string_view text) {
     json.at("created_s").get_to(message.created_s);
     json.at("next_try_s").get_to(message.next_try_s);
     json.at("attempts").get_to(message.attempts);
-    const bool needs_target = message.channel != Channel::Syslog && message.channel != Channel::Wall;
+    const bool needs_target =
+        message.channel != Channel::Syslog && message.channel != Channel::Wall;
     if (needs_target && message.target.empty()) return fail(Errc::Corrupt, "no target");
     return message;
   } catch (const nlohmann::json::exception& error) {

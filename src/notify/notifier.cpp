@@ -22,7 +22,8 @@ std::string default_from() {
 
 std::int64_t wait_s(std::uint64_t retry_ms, std::uint32_t attempts) {
   const std::uint64_t doubled = retry_ms << std::min(attempts, 20U);
-  return static_cast<std::int64_t>(std::max<std::uint64_t>(std::min(doubled, kLongestWaitMs) / 1000, 1));
+  return static_cast<std::int64_t>(
+      std::max<std::uint64_t>(std::min(doubled, kLongestWaitMs) / 1000, 1));
 }
 
 }  // namespace

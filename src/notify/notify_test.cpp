@@ -16,9 +16,17 @@ using ::testing::HasSubstr;
 
 WallNs second(std::int64_t s) { return {s * 1'000'000'000}; }
 
-Finding finding(const std::string& host, const std::string& category, std::int64_t at_s, std::uint64_t flows = 1) {
-  return {.host = host, .category = category, .what = category + "/2", .meaning = "upload of private files",
-          .diagnosed = second(1'700'000'000), .at = second(at_s), .action = "drop", .flows = flows, .packets = 5,
+Finding finding(const std::string& host, const std::string& category, std::int64_t at_s,
+                std::uint64_t flows = 1) {
+  return {.host = host,
+          .category = category,
+          .what = category + "/2",
+          .meaning = "upload of private files",
+          .diagnosed = second(1'700'000'000),
+          .at = second(at_s),
+          .action = "drop",
+          .flows = flows,
+          .packets = 5,
           .persons = {"admin"}};
 }
 
@@ -61,14 +69,17 @@ TEST(Grouping, TextSaysAll) {
   grouping.add(finding("fd00::1", "leak", 1'700'000'100));
   const auto report = grouping.take_all().at(0);
   EXPECT_EQ(subject_of(report), "alibi: fd00::1: leak/2");
-  EXPECT_THAT(text_of(report), HasSubstr("What:      leak/2 (upload of private files)\nSince:     2023-11-14 22:13:20 UTC"));
+  EXPECT_THAT(
+      text_of(report),
+      HasSubstr("What:      leak/2 (upload of private files)\nSince:     2023-11-14 22:13:20 UTC"));
   EXPECT_THAT(text_of(report), HasSubstr("Seen:      1 flows, 5 packets, 2023-11-14 22:15:00 UTC"));
   EXPECT_THAT(text_of(report), HasSubstr("Done:      its packets are dropped"));
 }
 
 TEST(Messenger, OnlyTheReceiptOfTheMessage) {
   EXPECT_TRUE(is_receipt("1:17:user:host:33:4711", "4711"));
-  EXPECT_TRUE(is_receipt(std::string_view("1:17:user:host:8388641:4711\0group", 33), "4711")) << "with options";
+  EXPECT_TRUE(is_receipt(std::string_view("1:17:user:host:8388641:4711\0group", 33), "4711"))
+      << "with options";
   EXPECT_TRUE(is_receipt("1:17:user:host:33:4711:", "4711"));
   EXPECT_FALSE(is_receipt("1:17:user:host:33:47110", "4711")) << "of another message";
   EXPECT_FALSE(is_receipt("1:17:user:host:33:471", "4711"));
@@ -83,7 +94,10 @@ TEST(Outbox, KeepsUntilRemoved) {
   const std::filesystem::path directory = ::mkdtemp(path);
   auto outbox = Outbox::open(directory / "outbox");
   ASSERT_TRUE(outbox);
-  Message message{.channel = Channel::Webhook, .target = {"http://example.org/"}, .subject = "s", .text = "\xff\n"};
+  Message message{.channel = Channel::Webhook,
+                  .target = {"http://example.org/"},
+                  .subject = "s",
+                  .text = "\xff\n"};
   ASSERT_TRUE(outbox->put(message));
   ASSERT_TRUE(outbox->put(message));
   std::ofstream(directory / "outbox" / "0.json") << "{\"channel\": \"pigeon\"}";

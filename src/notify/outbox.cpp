@@ -28,7 +28,8 @@ Status Outbox::write(const fs::path& file, const Message& message) const {
   const std::string temporary = file.string() + ".tmp";
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.is_open()) return fail_errno(errno, "write " + temporary);
-  const bool is_written = ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool is_written =
+      ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (!is_written || ::fsync(fd.get()) != 0 || ::rename(temporary.c_str(), file.c_str()) != 0) {
     const int error = errno;
     ::unlink(temporary.c_str());
@@ -48,7 +49,8 @@ Status Outbox::put(Message message) {
 std::vector<Outbox::Entry> Outbox::list() const {
   std::vector<Entry> entries;
   std::error_code error;
-  for (fs::directory_iterator it(directory_, error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(directory_, error), end; !error && it != end;
+       it.increment(error)) {
     if (it->path().extension() != ".json") continue;
     std::ifstream file(it->path());
     const std::string text(std::istreambuf_iterator<char>(file), {});

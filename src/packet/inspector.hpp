@@ -56,8 +56,8 @@ struct Finding {
 /// Plain text of one direction of a stream, in order, as far as heads are in it:
 /// what is left out is in the offsets, what was lost in the positions.
 struct HeadPiece {
-  std::uint64_t position = 0;  ///< bytes of this direction that were handed on before
-  std::uint64_t offset = 0;    ///< bytes of this direction that passed before
+  std::uint64_t position = 0;            ///< bytes of this direction that were handed on before
+  std::uint64_t offset = 0;              ///< bytes of this direction that passed before
   std::array<std::uint8_t, 4> before{};  ///< the last ones of those
   std::span<const std::byte> bytes;
 };

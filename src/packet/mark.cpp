@@ -24,8 +24,8 @@ std::optional<Mark> find_mark(const Headers& headers) {
   mark.version = found.form == ALIBI_MARK_V2 ? 2 : 1;
   mark.key = found.key;
   for (unsigned k = 0; k < found.count; ++k)
-    mark.diagnoses.push_back({found.diagnoses[k].category, found.diagnoses[k].code,
-                              found.diagnoses[k].time_s});
+    mark.diagnoses.push_back(
+        {found.diagnoses[k].category, found.diagnoses[k].code, found.diagnoses[k].time_s});
   return mark;
 }
 

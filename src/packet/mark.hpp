@@ -21,7 +21,7 @@ struct Mark {
   };
   bool is_malformed = false;
   std::uint8_t version = 1;
-  std::uint8_t key = 0;  ///< its number, version 2
+  std::uint8_t key = 0;              ///< its number, version 2
   std::vector<Diagnosis> diagnoses;  ///< empty when it is malformed
 };
 

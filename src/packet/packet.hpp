@@ -38,7 +38,7 @@ struct Packet {
   std::optional<std::uint32_t> tid;
   std::optional<std::uint64_t> id;  ///< pcapng epb_packetid
   std::uint64_t dropped = 0;        ///< pcapng epb_dropcount: lost before this one
-  std::string_view comment;  ///< first of the packet; raw bytes of the file
+  std::string_view comment;         ///< first of the packet; raw bytes of the file
 };
 
 }  // namespace alibi::packet

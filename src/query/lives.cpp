@@ -199,7 +199,8 @@ Status Lives::load_one(const Wanted& wanted) {
   }
   const Life* life = find_life(wanted.boot_id, wanted.key);
   if (*read_all || (life && life->has_fork)) return {};
-  const auto around_birth = scan_life(wanted, {.from = begin, .to = plus(born, store::kDisorderNs)});
+  const auto around_birth =
+      scan_life(wanted, {.from = begin, .to = plus(born, store::kDisorderNs)});
   if (!around_birth) return std::unexpected(around_birth.error());
   return {};
 }

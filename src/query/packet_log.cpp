@@ -36,7 +36,8 @@ struct OpenSegment {
 };
 
 /// A file of an encrypted log, opened.
-Result<std::unique_ptr<CaptureReader>> open_encrypted(const store::Layout& layout, std::uint64_t number,
+Result<std::unique_ptr<CaptureReader>> open_encrypted(const store::Layout& layout,
+                                                      std::uint64_t number,
                                                       const std::filesystem::path& identity) {
   const auto opened = store::decrypt_segment(store::real_disk(), layout, store::SealStream::Packets,
                                              number, identity);
@@ -54,7 +55,8 @@ Result<std::unique_ptr<CaptureReader>> open_segment(const store::Layout& layout,
     if (reader || reader.error().code != Errc::NotFound) return reader;
   }
   auto reader = CaptureReader::open(layout.pcapng_packed(segment.first_packet));
-  if (!reader && reader.error().code == Errc::NotFound && segment.has_encrypted && !identity.empty())
+  if (!reader && reader.error().code == Errc::NotFound && segment.has_encrypted &&
+      !identity.empty())
     return open_encrypted(layout, segment.first_packet, identity);
   return reader;
 }

@@ -153,8 +153,9 @@ Result<TreeAnswer> grow_tree(store::LogReader& reader, const Candidate& root) {
   Lives lives(reader);
   Grower grower(root, lives);
   if (auto done = lives.load(grower.wanted()); !done) return std::unexpected(done.error());
-  auto done = reader.scan({.from = WallNs{root.start.ns - store::kDisorderNs}}, store::Order::OldestFirst,
-                          [&](const BootRecord& entry) { return grower.visit(entry); });
+  auto done =
+      reader.scan({.from = WallNs{root.start.ns - store::kDisorderNs}}, store::Order::OldestFirst,
+                  [&](const BootRecord& entry) { return grower.visit(entry); });
   if (!done) return std::unexpected(done.error());
   TreeAnswer answer{.ancestors = lives.ancestors(root.boot_id, root.key),
                     .root = grower.grow(root.key)};

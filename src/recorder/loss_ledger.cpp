@@ -8,9 +8,9 @@ namespace alibi::recorder {
 namespace {
 
 constexpr const char* kKindNames[ALIBI_RECORD_KINDS] = {
-    "none",    "fork", "exec",   "exec_fail",  "exit",       "signal", "kernel_module", "mount",
-    "process", "flow", "socket", "socket_use", "socket_end", "holder", "connect_fail",  "dns",
-    "packet", "file_delete"};
+    "none",          "fork",   "exec",         "exec_fail", "exit",   "signal",
+    "kernel_module", "mount",  "process",      "flow",      "socket", "socket_use",
+    "socket_end",    "holder", "connect_fail", "dns",       "packet", "file_delete"};
 
 std::uint64_t number_of(std::string_view text) {
   std::uint64_t value = 0;

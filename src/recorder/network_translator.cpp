@@ -331,9 +331,8 @@ bool NetworkTranslator::on_connect_fail(const alibi_connect_fail& failure) {
 
 bool NetworkTranslator::on_dns(const DnsView& dns) {
   const bool is_tcp = dns.fixed->tuple.protocol == IPPROTO_TCP;
-  const auto message =
-      packet::decode_dns_message(dns.payload, is_tcp ? packet::DnsTransport::Tcp
-                                                     : packet::DnsTransport::Udp);
+  const auto message = packet::decode_dns_message(
+      dns.payload, is_tcp ? packet::DnsTransport::Tcp : packet::DnsTransport::Udp);
   if (!message && is_tcp) return true;  // a later segment of a message, or no DNS at all
   Process* process = shared_.known(dns.fixed->header.process);
   const bool is_answer = message ? message->is_answer : dns.fixed->is_answer != 0;

@@ -59,28 +59,28 @@ TEST_F(PacketOwnersTest, FirstDataOfAConnectionMayBeAnHeirs) {
 
 TEST_F(PacketOwnersTest, WhatALaterPacketSaysHoldsForEarlierOnes) {
   owners_->note(packet(ALIBI_OWNER_USER, 6, ALIBI_ROLE_SERVER));
-  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_SERVER, false), true, true), key(6),
-         Grade::Proven, "io");
+  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_SERVER, false), true, true),
+         key(6), Grade::Proven, "io");
 }
 
 TEST_F(PacketOwnersTest, WhatTheFlowSaysHoldsForItsPackets) {
   owners_->note(77, {key(6), Grade::Ambiguous, "io_by_several"}, BootNs{1'000'000'000});
-  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_SERVER, false), true, true), key(6),
-         Grade::Ambiguous, "io_by_several");
+  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_SERVER, false), true, true),
+         key(6), Grade::Ambiguous, "io_by_several");
 }
 
 TEST_F(PacketOwnersTest, KnowledgeOfASocketIsForgotten) {
   owners_->note(77, {key(6), Grade::Proven, "io"}, BootNs{1'000'000'000});
   owners_->note(78, {key(8), Grade::Proven, "io"}, BootNs{3'000'000'000});
   owners_->note(79, {key(9), Grade::Proven, "io"}, BootNs{5'000'000'000});
-  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_SERVER, false), true, false), key(5),
-         Grade::Likely, "listener");
+  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_SERVER, false), true, false),
+         key(5), Grade::Likely, "listener");
 }
 
 TEST_F(PacketOwnersTest, HandshakeIsTheListenersWhateverItsWorkersDo) {
   owners_->note(packet(ALIBI_OWNER_USER, 6, ALIBI_ROLE_LISTENER));
-  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_LISTENER, false), true, false), key(5),
-         Grade::Likely, "listener");
+  expect(owners_->owner_of(packet(ALIBI_OWNER_CREATOR, 5, ALIBI_ROLE_LISTENER, false), true, false),
+         key(5), Grade::Likely, "listener");
 }
 
 TEST_F(PacketOwnersTest, SeveralUsersAreAmbiguous) {
@@ -92,12 +92,13 @@ TEST_F(PacketOwnersTest, DatagramsAreOfTheirSender) {
   expect(owners_->owner_of(packet(ALIBI_OWNER_SENDER, 5, ALIBI_ROLE_UNKNOWN), false, true), key(5),
          Grade::Proven, "send");
   shared_->sockets.add_user(77, key(6));
-  expect(owners_->owner_of(packet(ALIBI_OWNER_CONNECTOR, 5, ALIBI_ROLE_UNKNOWN), false, true), key(6),
-         Grade::Likely, "only_user");
+  expect(owners_->owner_of(packet(ALIBI_OWNER_CONNECTOR, 5, ALIBI_ROLE_UNKNOWN), false, true),
+         key(6), Grade::Likely, "only_user");
 }
 
 TEST_F(PacketOwnersTest, NobodyIsNamedForAnUnknownSocket) {
-  const auto found = owners_->owner_of(packet(ALIBI_OWNER_NOBODY, 0, ALIBI_ROLE_UNKNOWN), true, false);
+  const auto found =
+      owners_->owner_of(packet(ALIBI_OWNER_NOBODY, 0, ALIBI_ROLE_UNKNOWN), true, false);
   EXPECT_EQ(found.process, std::nullopt);
   EXPECT_EQ(found.grade, Grade::Unknown);
 }

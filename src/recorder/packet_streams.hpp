@@ -34,7 +34,7 @@ struct Stream {
   bool began_in = false;
   bool is_new = true;
   std::uint64_t cookie = 0;
-  Attribution owner;  ///< of its latest packet that had one
+  Attribution owner;                       ///< of its latest packet that had one
   std::array<std::uint64_t, 2> packets{};  ///< in, out
   std::array<bool, 2> has_ended{};         ///< FIN seen: in, out
 };
@@ -42,7 +42,8 @@ struct Stream {
 class PacketStreams {
  public:
   static constexpr std::size_t kStreams = 16'384;
-  static constexpr std::uint64_t kTurnNs = 120'000'000'000;  ///< a port may be in TIME_WAIT for 60 s
+  static constexpr std::uint64_t kTurnNs =
+      120'000'000'000;  ///< a port may be in TIME_WAIT for 60 s
 
   /// Valid until the next call.
   Stream& at(const StreamKey& key, BootNs now);
@@ -62,6 +63,7 @@ class PacketStreams {
 };
 
 /// As the socket on this side of it sees the packet.
-[[nodiscard]] StreamKey stream_key(const packet::Headers& headers, bool is_out, std::uint32_t net_ns);
+[[nodiscard]] StreamKey stream_key(const packet::Headers& headers, bool is_out,
+                                   std::uint32_t net_ns);
 
 }  // namespace alibi::recorder

@@ -69,16 +69,18 @@ void PacketTranslator::note_gap(const alibi_header& header) {
 
 bool PacketTranslator::translate(std::span<const std::byte> bytes) {
   const alibi_header* header = view_header(bytes);
-  const auto view = header && header->kind == ALIBI_RECORD_PACKET ? view_packet(bytes) : std::nullopt;
+  const auto view =
+      header && header->kind == ALIBI_RECORD_PACKET ? view_packet(bytes) : std::nullopt;
   if (!view) return false;
   note_gap(*header);
-  const packet::Headers headers = packet::decode_headers(packet::LinkType::Raw, view->bytes,
-                                                         view->fixed->wire_bytes);
+  const packet::Headers headers =
+      packet::decode_headers(packet::LinkType::Raw, view->bytes, view->fixed->wire_bytes);
   const StreamKey key = stream_key(headers, view->fixed->is_out, view->fixed->net_ns);
   Stream& stream = streams_.at(key, BootNs{header->boot_ns});
   Seen seen{*view->fixed, view->bytes, headers, key, stream, {}, nullptr};
   const std::uint8_t flags = seen.flags();
-  if ((flags & packet::kSyn) && !(flags & packet::kAck) && !stream.is_new) streams_.begin_anew(stream);
+  if ((flags & packet::kSyn) && !(flags & packet::kAck) && !stream.is_new)
+    streams_.begin_anew(stream);
   find_owner(seen);
   if (unowned_) unowned_->note_owned(seen.is_out(), seen.bytes, seen.boot());
   if (stream.is_new) note_beginning(seen);
@@ -98,8 +100,8 @@ void PacketTranslator::find_owner(Seen& seen) {
   const alibi_packet& fixed = seen.fixed;
   const bool is_tcp = seen.headers.is_tcp();
   seen.owner = owners_.owner_of(fixed, is_tcp, seen.headers.payload_bytes != 0);
-  const bool has_state = fixed.owner_by != ALIBI_OWNER_NOBODY ||
-                         fixed.role != ALIBI_ROLE_UNKNOWN || fixed.flags != 0;
+  const bool has_state =
+      fixed.owner_by != ALIBI_OWNER_NOBODY || fixed.role != ALIBI_ROLE_UNKNOWN || fixed.flags != 0;
   if (has_state) {
     if (seen.owner.process) stream.owner = seen.owner;
     if (stream.cookie == 0 || fixed.role != ALIBI_ROLE_LISTENER) stream.cookie = fixed.cookie;
@@ -154,7 +156,8 @@ void PacketTranslator::inspect(const Seen& seen) {
   const bool is_from_source = seen.is_out() != stream.began_in;
   inspector_->add(stream.id, is_from_source, seen.boot(), seen.headers, found);
   stream.has_ended[seen.is_out()] |= (ends & packet::kFin) != 0;
-  if ((ends & packet::kRst) || (stream.has_ended[0] && stream.has_ended[1] && (ends & packet::kFin)))
+  if ((ends & packet::kRst) ||
+      (stream.has_ended[0] && stream.has_ended[1] && (ends & packet::kFin)))
     inspector_->end(stream.id, found);
 }
 
@@ -174,8 +177,7 @@ void PacketTranslator::on_given_up(const packet::Finding& finding) {
   const auto* known = streams_.find(finding.stream);
   if (!known) return;
   const auto& [key, stream] = *known;
-  Process* process =
-      stream.owner.process ? shared_.processes.find(*stream.owner.process) : nullptr;
+  Process* process = stream.owner.process ? shared_.processes.find(*stream.owner.process) : nullptr;
   if (auto record = record_of(shared_, finding, process))
     tell(std::move(*record), key, stream, stream.owner, finding.is_from_source != stream.began_in);
 }
@@ -249,8 +251,8 @@ void PacketTranslator::tell_cuts(LossLedger& losses, BootNs now) {
 }
 
 std::uint32_t PacketTranslator::owner_index(Process& process) {
-  const auto [place, is_new] = owner_indexes_.try_emplace(
-      process.key, static_cast<std::uint32_t>(batch_.processes.size()));
+  const auto [place, is_new] =
+      owner_indexes_.try_emplace(process.key, static_cast<std::uint32_t>(batch_.processes.size()));
   if (!is_new) return place->second;
   if (!process.card) {
     auto card = std::make_shared<packet::ProcessInfo>();
@@ -315,10 +317,10 @@ void PacketTranslator::write_unowned(const UnownedPackets::Packet& packet) {
   entry.original_bytes = packet.wire_bytes;
   std::size_t keep = packet.bytes.size();
   if (packet.is_ip) {
-    const auto headers = packet::decode_headers(packet::LinkType::Raw, packet.bytes, packet.wire_bytes);
-    const std::size_t payload = is_icmp_error(headers)
-                                    ? kIcmpErrorBytes
-                                    : shared_.options.packets.payload_bytes;
+    const auto headers =
+        packet::decode_headers(packet::LinkType::Raw, packet.bytes, packet.wire_bytes);
+    const std::size_t payload =
+        is_icmp_error(headers) ? kIcmpErrorBytes : shared_.options.packets.payload_bytes;
     keep = keep - headers.payload.size() + std::min(payload, headers.payload.size());
   } else {
     entry.link = packet::LinkType::LinuxSll;

@@ -81,7 +81,7 @@ class PacketTranslator {
   std::uint64_t packets_ = 0;
   std::uint64_t tokens_ = 0;  ///< bytes that the budget still allows
   BootNs tokens_at_;
-  bool has_head_ = false;     ///< the inspector found something in this packet
+  bool has_head_ = false;  ///< the inspector found something in this packet
   struct Cut {
     event::Record flow;  ///< columns of whose packets were cut
     std::uint64_t packets = 0;

@@ -44,7 +44,8 @@ Pipeline::Pipeline(const Options& options, Scope scope, Probes& probes, WallCloc
       owners_(shared_),
       network_translator_(shared_, &owners_),
       packet_translator_(shared_, owners_, std::move(stores.payload_filter)),
-      conversations_(probes.conversations_fd(), {.update_after_ns = options.flow_update_ms * 1'000'000}),
+      conversations_(probes.conversations_fd(),
+                     {.update_after_ns = options.flow_update_ms * 1'000'000}),
       queue_(kQueueRecords) {
   shared_.tracked_only = scope == Scope::TrackedOnly;
   shared_.can_see_users = probes.is_whole("socket_use");

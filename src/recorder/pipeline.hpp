@@ -91,7 +91,7 @@ class Pipeline {
     std::uint64_t processes = 0;          ///< forked, of a command only
     std::uint64_t flows = 0;              ///< of a command only
     std::size_t living = 0;
-    BootNs drained;  ///< the rings were empty then
+    BootNs drained;                         ///< the rings were empty then
     std::vector<TlsLibrary> tls_libraries;  ///< with Options::tls_requests
   };
   [[nodiscard]] Counts counts();

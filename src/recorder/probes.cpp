@@ -178,10 +178,10 @@ bpf_object* ProbeLoader::open_object(const void* bytes, std::size_t size, const 
 
 void ProbeLoader::size_maps(bpf_object* object) {
   const auto cpus = static_cast<std::uint32_t>(::libbpf_num_possible_cpus());
-  for (const auto& [name, entries] : {std::pair{"al_ring_process", settings_.process_ring_bytes},
-                                      std::pair{"al_ring_network", settings_.network_ring_bytes},
-                                      std::pair{"al_ring_packet", settings_.packet_ring_bytes},
-                                      std::pair{"al_scratch", cpus}})
+  for (const auto& [name, entries] :
+       {std::pair{"al_ring_process", settings_.process_ring_bytes},
+        std::pair{"al_ring_network", settings_.network_ring_bytes},
+        std::pair{"al_ring_packet", settings_.packet_ring_bytes}, std::pair{"al_scratch", cpus}})
     if (bpf_map* map = ::bpf_object__find_map_by_name(object, name))
       ::bpf_map__set_max_entries(map, entries);
 }

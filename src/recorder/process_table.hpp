@@ -37,10 +37,13 @@ struct Process {
   BootNs ended;             ///< 0: lives
   bool is_tracked = false;  ///< belongs to the command of `alibi run`
   bool has_record_after_end = false;
-  std::uint64_t ended_batch = ~0ULL;  ///< Translation::batch that has its exit; ~0: of an earlier recorder
+  std::uint64_t ended_batch =
+      ~0ULL;  ///< Translation::batch that has its exit; ~0: of an earlier recorder
   bool is_kernel_thread = false;
-  std::shared_ptr<const std::vector<std::string>> args;  ///< shared with children; at most kArgsBytes
-  std::shared_ptr<const packet::ProcessInfo> card;  ///< for the packet log; null: to be made (again)
+  std::shared_ptr<const std::vector<std::string>>
+      args;  ///< shared with children; at most kArgsBytes
+  std::shared_ptr<const packet::ProcessInfo>
+      card;  ///< for the packet log; null: to be made (again)
 
   static constexpr std::size_t kArgsBytes = 1024;
   void set_args(std::vector<std::string> list);

@@ -23,7 +23,8 @@ TEST(ProcessTable, EndedProcessesStayForAWhile) {
   table.prune(BootNs{kSecond + ProcessTable::kKeepEndedNs}, [&](const Process&) { ++forgotten; });
   EXPECT_EQ(forgotten, 0U);
   EXPECT_NE(table.find({1'000, 7}), nullptr);
-  table.prune(BootNs{2 * kSecond + ProcessTable::kKeepEndedNs}, [&](const Process&) { ++forgotten; });
+  table.prune(BootNs{2 * kSecond + ProcessTable::kKeepEndedNs},
+              [&](const Process&) { ++forgotten; });
   EXPECT_EQ(forgotten, 1U);
   EXPECT_EQ(table.find({1'000, 7}), nullptr);
   EXPECT_EQ(table.find_pid(7, BootNs{60 * kSecond}), nullptr);

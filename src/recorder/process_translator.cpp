@@ -188,7 +188,8 @@ bool ProcessTranslator::fold_exec_fail(const alibi_exec_fail& failure) {
   constexpr std::size_t kLookBack = 16;
   const auto key = key_of(failure.header.process);
   std::size_t looked = 0;
-  for (auto last = shared_.out.rbegin(); last != shared_.out.rend() && looked < kLookBack; ++last, ++looked) {
+  for (auto last = shared_.out.rbegin(); last != shared_.out.rend() && looked < kLookBack;
+       ++last, ++looked) {
     if (last->process != key) continue;
     if (last->kind != Kind::ExecFail || last->result != errno_name(failure.error)) return false;
     const event::Source source{'p', failure.header.cpu, failure.header.seq};
@@ -196,7 +197,8 @@ bool ProcessTranslator::fold_exec_fail(const alibi_exec_fail& failure) {
     std::string& count = last->extra[0].second;
     std::string& folded = last->extra[1].second;
     count = std::to_string(std::stoul(count) + 1);
-    folded += fmt::format("{}{}@{}", folded.empty() ? "" : ",", to_text(source), failure.header.boot_ns);
+    folded +=
+        fmt::format("{}{}@{}", folded.empty() ? "" : ",", to_text(source), failure.header.boot_ns);
     return true;
   }
   return false;
@@ -277,7 +279,8 @@ bool ProcessTranslator::on_file_delete(const alibi_file_delete& deletion) {
     std::error_code gone;
     base = std::filesystem::read_symlink(
         is_in_cwd ? fmt::format("/proc/{}/cwd", process->key.pid)
-                  : fmt::format("/proc/{}/fd/{}", process->key.pid, deletion.directory), gone);
+                  : fmt::format("/proc/{}/fd/{}", process->key.pid, deletion.directory),
+        gone);
   }
   const auto whole = [&](std::string_view path) {
     if (path.starts_with('/') || base.empty()) return std::string(path);
@@ -417,7 +420,8 @@ void ProcessTranslator::tell_namespaces(Process& process, const perf::Namespaces
   const auto before = is_inherited && parent ? parent->namespaces : process.namespaces;
   const bool is_known = before[0] != 0;
   const bool is_same = std::ranges::equal(
-      before, namespaces.inodes, [](std::uint64_t a, std::uint64_t b) { return a == b || a == 0 || b == 0; });
+      before, namespaces.inodes,
+      [](std::uint64_t a, std::uint64_t b) { return a == b || a == 0 || b == 0; });
   if (!is_late) {
     std::ranges::copy(namespaces.inodes, process.namespaces.begin());
     process.namespaces_since = namespaces.boot;

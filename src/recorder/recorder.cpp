@@ -150,8 +150,9 @@ Status Recording::open(const Options& options, Pipeline::Scope scope, bool is_pi
   if (!loaded) return std::unexpected(loaded.error());
   probes = std::move(*loaded);
   if (stores.capture && !probes->works("packet"))
-    return fail(Errc::Unsupported,
-                "this kernel shows no packets (Linux 5.15 does), so there are none to write with -w");
+    return fail(
+        Errc::Unsupported,
+        "this kernel shows no packets (Linux 5.15 does), so there are none to write with -w");
   if (auto ok = probes->configure(kernel_settings(options, kOpenAfterNs)); !ok) return ok;
 
   if (stores.packets) packet_recovery = stores.packets->recovery_note();
@@ -236,14 +237,16 @@ Status record(const Options& options) {
   ::mallopt(M_ARENA_MAX, 1);
   const UniqueFd signals = block_signals({SIGTERM, SIGINT, SIGHUP});
   Recording recording;
-  if (auto ok = recording.open(options, Pipeline::Scope::Machine, options.keep_attached, kRecordsAll);
+  if (auto ok =
+          recording.open(options, Pipeline::Scope::Machine, options.keep_attached, kRecordsAll);
       !ok)
     return ok;
   Pipeline& pipeline = *recording.pipeline;
   recording.tell_start(options);
   // Threads begin after this and have no more than it leaves.
-  const auto kept = options.tls_requests ? std::span<const std::string_view>(kCapabilitiesToProbeLibraries)
-                                         : std::span<const std::string_view>(kCapabilitiesToRecord);
+  const auto kept = options.tls_requests
+                        ? std::span<const std::string_view>(kCapabilitiesToProbeLibraries)
+                        : std::span<const std::string_view>(kCapabilitiesToRecord);
   if (auto ok = keep_only(kept); !ok) return ok;
   if (recording.sealer) recording.sealer->start();
   pipeline.start(!(recording.probes->is_resumed() && recording.is_same_boot));
@@ -450,7 +453,8 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   recording.pipeline.reset();
   // What is not sealed is in memory alone.
   if (summary.unsealed.empty())
-    if (auto freed = unmount_memory(options.directory); !freed) return std::unexpected(freed.error());
+    if (auto freed = unmount_memory(options.directory); !freed)
+      return std::unexpected(freed.error());
   if (has_failed) return fail_errno(exec_error, fmt::format("cannot run {}", command[0]));
   return summary;
 }

@@ -21,10 +21,11 @@ namespace alibi::recorder {
 struct PacketOptions {
   bool is_on = true;
   std::uint32_t payload_bytes = 0;  ///< kept of each packet behind its headers; kWhole: all
-  std::string payload_filter;       ///< pcap-filter(7): of which packets payload is kept; empty: all
-  std::filesystem::path copy_to;    ///< of `run`: a capture file besides; empty: none
-  bool has_unowned = false;         ///< of `record`: also what no socket owns
-  std::uint64_t rate_bytes = 0;     ///< a second, in the log; beyond it only what matters most. 0: no limit
+  std::string payload_filter;     ///< pcap-filter(7): of which packets payload is kept; empty: all
+  std::filesystem::path copy_to;  ///< of `run`: a capture file besides; empty: none
+  bool has_unowned = false;       ///< of `record`: also what no socket owns
+  std::uint64_t rate_bytes =
+      0;  ///< a second, in the log; beyond it only what matters most. 0: no limit
 
   static constexpr std::uint32_t kWhole = 65'535;
 };

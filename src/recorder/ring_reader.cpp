@@ -83,7 +83,8 @@ bool RingReader::read_while(std::uint64_t limit,
 
 void RingReader::read_ahead(std::uint64_t limit,
                             const std::function<void(std::span<const std::byte>)>& visit) {
-  walk(ahead_, limit, [](std::span<const std::byte>) { return true; }, visit);
+  walk(
+      ahead_, limit, [](std::span<const std::byte>) { return true; }, visit);
 }
 
 bool RingReader::walk(std::uint64_t& cursor, std::uint64_t limit,

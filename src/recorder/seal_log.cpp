@@ -16,14 +16,14 @@ constexpr std::uint64_t kLeastMemoryBytes = 64ULL << 20;
 
 }  // namespace
 
-
 Status mount_memory(const Options& options) {
   const auto layout = store::Layout::of(options.directory);
   if (!layout.is_encrypted()) return {};
   const auto lock = store::lock_directory(layout);
   if (!lock) return std::unexpected(lock.error());
   // What is open, and what waits for the packer, which may be behind by one file of each.
-  const std::uint64_t bytes = 3 * (options.limits.segment_bytes + options.limits.packet_segment_bytes);
+  const std::uint64_t bytes =
+      3 * (options.limits.segment_bytes + options.limits.packet_segment_bytes);
   return store::mount_memory(layout, std::max(bytes, kLeastMemoryBytes));
 }
 

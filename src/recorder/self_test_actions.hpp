@@ -41,8 +41,8 @@ struct SelfTestActions {
   int exec_status = -1;          ///< exit status of exec_pid
   std::uint32_t failed_pid = 0;  ///< child of the actor; its execve of kSelfTestMissingProgram
                                  ///< failed with ENOENT, then it ended with kSelfTestExitCode
-  int failed_status = -1;   ///< exit status of failed_pid
-  std::string mapped_file;  ///< the actor mapped its first page executable
+  int failed_status = -1;        ///< exit status of failed_pid
+  std::string mapped_file;       ///< the actor mapped its first page executable
   int map_error = 0;
   SelfTestFlow tcp4;
   SelfTestFlow tcp6;

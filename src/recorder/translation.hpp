@@ -29,7 +29,7 @@ struct Translation {
   std::optional<CgroupPaths> cgroups;     ///< unified hierarchy, where one is mounted
   std::optional<CgroupPaths> cgroups_v1;  ///< memory hierarchy of hybrid hosts
   UserNames users;
-  std::uint64_t batch = 0;  ///< number of the batch that `out` becomes
+  std::uint64_t batch = 0;              ///< number of the batch that `out` becomes
   bool tracked_only = false;            ///< `alibi run`: only the command and its descendants
   std::uint32_t track_children_of = 0;  ///< with tracked_only: the process that forks the command
   std::vector<std::uint32_t> pids_in_scope;  ///< with tracked_only: ancestors of the command
@@ -67,7 +67,8 @@ inline void add(event::Record& record, std::string_view key, std::uint64_t value
 
 /// The kernel records that were folded into this one, and when each was made
 /// (extra src_folded: p1:42@BOOT_NS,...).
-[[nodiscard]] std::vector<std::pair<event::Source, BootNs>> folded_sources(const event::Record& record);
+[[nodiscard]] std::vector<std::pair<event::Source, BootNs>> folded_sources(
+    const event::Record& record);
 
 /// Where a kernel record came from, as `src=` tells it.
 [[nodiscard]] event::Source source_of(alibi_ring ring, const alibi_header& header);

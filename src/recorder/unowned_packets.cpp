@@ -119,15 +119,14 @@ void UnownedPackets::drain(BootNs now, bool is_last,
                            const std::function<void(const Packet&)>& visit) {
   boot_offset_ns_ = wall_now().ns - static_cast<std::int64_t>(boot_now().ns);
   for (std::uint32_t i = 0; i < kBlocks; ++i) {
-    auto& head =
-        reinterpret_cast<tpacket_block_desc*>(ring_ + next_block_ * kBlockBytes)->hdr.bh1;
+    auto& head = reinterpret_cast<tpacket_block_desc*>(ring_ + next_block_ * kBlockBytes)->hdr.bh1;
     if (!(__atomic_load_n(&head.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) break;
     read_block(next_block_);
     __atomic_store_n(&head.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
     next_block_ = (next_block_ + 1) % kBlocks;
   }
-  while (!waiting_.empty() && (is_last || waiting_.size() > kWaiting ||
-                               waiting_.front().boot.ns + kPatienceNs < now.ns))
+  while (!waiting_.empty() &&
+         (is_last || waiting_.size() > kWaiting || waiting_.front().boot.ns + kPatienceNs < now.ns))
     judge(visit);
   if (now < next_prune_) return;
   next_prune_ = BootNs{now.ns + kPatienceNs};

@@ -42,8 +42,8 @@ class UnownedPackets {
     std::uint32_t wire_bytes = 0;  ///< from the network header on
     bool is_out = false;
     bool is_ip = false;
-    std::array<std::byte, 16> sll{};    ///< LINKTYPE_LINUX_SLL header, for what is not IP
-    std::vector<std::byte> bytes;  ///< at most kHeadBytes, from the network header on
+    std::array<std::byte, 16> sll{};  ///< LINKTYPE_LINUX_SLL header, for what is not IP
+    std::vector<std::byte> bytes;     ///< at most kHeadBytes, from the network header on
   };
 
   /// A packet that has an owner passed.

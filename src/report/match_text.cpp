@@ -52,10 +52,10 @@ std::string fact(std::string_view name, const std::string& text, const Style& st
 }
 
 void add_end(std::string& out, const MatchedFlow& flow, const EndAnswer& end, const Style& style) {
-  const bool is_source = end.answer.flow.local == flow.flow.source ||
-                         end.answer.flow.remote == flow.flow.destination;
-  out += fact(is_source ? "sent by" : "received by", style.paint(Ink::Strong, actor_text(end)),
-              style);
+  const bool is_source =
+      end.answer.flow.local == flow.flow.source || end.answer.flow.remote == flow.flow.destination;
+  out +=
+      fact(is_source ? "sent by" : "received by", style.paint(Ink::Strong, actor_text(end)), style);
   if (end.answer.process) {
     if (const std::string command = command_of(end.answer.process->args); !command.empty())
       out += fact("command", command, style);
@@ -168,21 +168,20 @@ std::string to_text(const match::MatchAnswer& answer, const Style& style) {
 
 std::string to_json(const MatchedFlow& flow) {
   const EndAnswer* first = flow.ends.empty() ? nullptr : &flow.ends.front();
-  const Json json = {
-      {"capture_flow", capture_flow_json(flow.flow)},
-      {"verdict", to_text(flow.verdict)},
-      {"process", first ? process_or_null(*first) : Json(nullptr)},
-      {"ancestors", first ? chain_json(first->answer.ancestors) : Json::array()},
-      {"host", first ? text_or_null(first->host) : Json(nullptr)},
-      {"clock_offset_s", offset_json(first)},
-      {"grade", first                                   ? Json(to_text(first->grade))
-                : flow.verdict == Verdict::Ambiguous ? Json("ambiguous")
-                                                     : Json("unknown")},
-      {"via", first ? Json(first->via) : Json(nullptr)},
-      {"reason", text_or_null(flow.reason)},
-      {"altered", flow.altered},
-      {"ends", list_json(flow.ends)},
-      {"candidates", list_json(flow.candidates)}};
+  const Json json = {{"capture_flow", capture_flow_json(flow.flow)},
+                     {"verdict", to_text(flow.verdict)},
+                     {"process", first ? process_or_null(*first) : Json(nullptr)},
+                     {"ancestors", first ? chain_json(first->answer.ancestors) : Json::array()},
+                     {"host", first ? text_or_null(first->host) : Json(nullptr)},
+                     {"clock_offset_s", offset_json(first)},
+                     {"grade", first                                ? Json(to_text(first->grade))
+                               : flow.verdict == Verdict::Ambiguous ? Json("ambiguous")
+                                                                    : Json("unknown")},
+                     {"via", first ? Json(first->via) : Json(nullptr)},
+                     {"reason", text_or_null(flow.reason)},
+                     {"altered", flow.altered},
+                     {"ends", list_json(flow.ends)},
+                     {"candidates", list_json(flow.candidates)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -90,9 +90,8 @@ Json mark_json(const std::optional<packet::Mark>& mark) {
   if (!mark) return nullptr;
   Json diagnoses = Json::array();
   for (const auto& diagnosis : mark->diagnoses)
-    diagnoses.push_back({{"category", diagnosis.category},
-                         {"code", diagnosis.code},
-                         {"time_s", diagnosis.time_s}});
+    diagnoses.push_back(
+        {{"category", diagnosis.category}, {"code", diagnosis.code}, {"time_s", diagnosis.time_s}});
   return {{"malformed", mark->is_malformed},
           {"version", mark->is_malformed ? Json(nullptr) : Json(mark->version)},
           {"key", mark->version == 2 ? Json(mark->key) : Json(nullptr)},

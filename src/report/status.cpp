@@ -105,15 +105,17 @@ std::string tls_lines(const RecorderStatus& status, const Style& style) {
 std::string seal_text(const RecorderStatus& status, const Style& style) {
   if (!status.seal) return "none; see `alibi init`";
   const SealStatus& seal = *status.seal;
-  std::string text = fmt::format("{}, {}, epoch {}", printable(seal.origin),
-                                 fmt::format("{} {}", seal.leaves, seal.leaves == 1 ? "leaf" : "leaves"), seal.epoch);
+  std::string text = fmt::format(
+      "{}, {}, epoch {}", printable(seal.origin),
+      fmt::format("{} {}", seal.leaves, seal.leaves == 1 ? "leaf" : "leaves"), seal.epoch);
   if (seal.last_event != 0) text += fmt::format(", up to record {}", seal.last_event);
   if (seal.waiting != 0)
     text += fmt::format(", {} waiting for {}", count_text(seal.waiting, "block"),
                         duration_text(static_cast<std::int64_t>(seal.lag_ms) * 1'000'000));
   if (seal.checkpoint_age_ms)
-    text += fmt::format(", checkpoint {} old",
-                        duration_text(static_cast<std::int64_t>(*seal.checkpoint_age_ms) * 1'000'000));
+    text +=
+        fmt::format(", checkpoint {} old",
+                    duration_text(static_cast<std::int64_t>(*seal.checkpoint_age_ms) * 1'000'000));
   if (!seal.fault.empty())
     text += ", " + style.paint(Ink::Bad, "not sealing: " + printable(seal.fault));
   if (!seal.witness.empty())
@@ -193,11 +195,11 @@ std::string to_json(const RecorderStatus& status) {
     if (!sensor.detail.empty()) sensors.back()["detail"] = sensor.detail;
   }
   Json json = {{"recording", status.is_recording},
-                     {"since", status.since.empty() ? Json(nullptr) : Json(status.since)},
-                     {"sensors", std::move(sensors)},
-                     {"records", status.records},
-                     {"lost", {{"total", status.lost}, {"by_reason", Json(status.lost_by_reason)}}},
-                     {"disk", {{"bytes", status.disk_bytes}, {"budget", status.disk_budget}}}};
+               {"since", status.since.empty() ? Json(nullptr) : Json(status.since)},
+               {"sensors", std::move(sensors)},
+               {"records", status.records},
+               {"lost", {{"total", status.lost}, {"by_reason", Json(status.lost_by_reason)}}},
+               {"disk", {{"bytes", status.disk_bytes}, {"budget", status.disk_budget}}}};
   if (status.seal)
     json["seal"] = {{"origin", status.seal->origin},
                     {"leaves", status.seal->leaves},

@@ -65,7 +65,7 @@ struct RecorderStatus {
   std::optional<PacketStatus> packets;  ///< empty: packets are not recorded
   bool tls_requests = false;            ///< requests inside TLS are asked for
   std::vector<TlsLibraryLine> tls_libraries;
-  std::optional<SealStatus> seal;       ///< empty: the log is not sealed
+  std::optional<SealStatus> seal;  ///< empty: the log is not sealed
   std::optional<std::uint64_t> heartbeat_boot_ns;
   std::string original;  ///< the state file, printed as it is by --json
 };

@@ -117,7 +117,8 @@ Result<Unsealed> packets_of(store::Disk& disk, const SealLayout& layout, std::ui
   }
   if (account.items() != 0) unsealed.blocks.push_back(account.cut());
   // A file without a packet is no part of the log: the next one takes its name.
-  if (offset == 0 && (unsealed.blocks.empty() || unsealed.blocks.front().first == 0)) return Unsealed{};
+  if (offset == 0 && (unsealed.blocks.empty() || unsealed.blocks.front().first == 0))
+    return Unsealed{};
   if (auto done = describe_torn(disk, fd->get(), end, unsealed); !done)
     return std::unexpected(done.error());
   return unsealed;
@@ -150,8 +151,9 @@ Result<std::vector<Unsealed>> find_unsealed(store::Disk& disk, const SealLayout&
   if (!segments) return std::unexpected(segments.error());
   for (std::size_t i = 0; i < segments->size(); ++i) {
     const std::uint64_t number = (*segments)[i].first_seq;
-    const std::uint64_t before = i + 1 < segments->size() ? (*segments)[i + 1].first_seq
-                                                          : std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t before = i + 1 < segments->size()
+                                     ? (*segments)[i + 1].first_seq
+                                     : std::numeric_limits<std::uint64_t>::max();
     const Position position = position_of(Stream::Events, number);
     if (!(*segments)[i].has_csv || position.has_segment_leaf || before <= first_event) continue;
     const std::uint64_t from = position.blocks == 0 && number < first_event ? first_event : 0;

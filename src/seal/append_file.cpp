@@ -30,7 +30,8 @@ Status AppendFile::replace() {
   if (bytes->size() < bytes_)
     return fail(Errc::Io, path_.string() + " has become shorter than it was");
   fd_.reset();
-  if (auto done = store::write_file(*disk_, path_, std::string_view(*bytes).substr(0, bytes_)); !done)
+  if (auto done = store::write_file(*disk_, path_, std::string_view(*bytes).substr(0, bytes_));
+      !done)
     return done;
   if (auto done = disk_->sync_directory(path_.parent_path()); !done) return done;
   is_doubtful_ = false;

@@ -18,7 +18,8 @@ namespace {
 constexpr std::uint64_t kHeaderBytesMax = 64ULL << 10;
 constexpr std::uint64_t kSeedFileBytes = 128;
 
-Result<std::string> read_range(store::Disk& disk, int fd, std::uint64_t offset, std::uint64_t bytes) {
+Result<std::string> read_range(store::Disk& disk, int fd, std::uint64_t offset,
+                               std::uint64_t bytes) {
   std::string text(bytes, '\0');
   std::size_t done = 0;
   while (done < text.size()) {
@@ -65,7 +66,8 @@ Result<BlockSealer::Segment*> BlockSealer::segment_of(SegmentId id, bool is_firs
   if (id.first == Stream::Events) {
     const auto head = read_range(*disk_, segment.fd.get(), 0, kHeaderBytesMax);
     if (!head) return std::unexpected(head.error());
-    auto columns = Columns::from(hideable_, std::string_view(*head).substr(0, head->find('\n') + 1));
+    auto columns =
+        Columns::from(hideable_, std::string_view(*head).substr(0, head->find('\n') + 1));
     if (!columns) return std::unexpected(columns.error());
     segment.columns = std::move(*columns);
   }
@@ -87,7 +89,8 @@ Result<Hash> BlockSealer::root_of(const store::SyncedBlock& block, std::uint64_t
   const auto hashes = hash_items(id.first, (*segment)->columns, seed, *bytes);
   if (!hashes) return std::unexpected(hashes.error());
   if (hashes->size() != block.items)
-    return fail(Errc::Corrupt, fmt::format("{} items where {} were written", hashes->size(), block.items));
+    return fail(Errc::Corrupt,
+                fmt::format("{} items where {} were written", hashes->size(), block.items));
   if (!recipients_.empty()) {
     if (auto done = write_live(*disk_, layout_, recipients_, {id, number, seed, *bytes}); !done)
       return std::unexpected(done.error());

@@ -39,8 +39,8 @@ class BlockSealer {
         recipients_(std::move(recipients)) {}
 
   /// Of the block with this number in its segment. The first one makes the seed,
-  /// durable. In an encrypted log the block is durable in live/ then. Errors: Corrupt when the bytes are not those that were written, or
-  /// the seed is gone; Io.
+  /// durable. In an encrypted log the block is durable in live/ then. Errors: Corrupt when the
+  /// bytes are not those that were written, or the seed is gone; Io.
   Result<Hash> root_of(const store::SyncedBlock& block, std::uint64_t number);
 
  private:
@@ -55,7 +55,7 @@ class BlockSealer {
   store::Disk* disk_;
   SealLayout layout_;
   std::string hideable_;
-  std::vector<std::string> recipients_;  ///< none: the log is not encrypted
+  std::vector<std::string> recipients_;                       ///< none: the log is not encrypted
   std::map<Stream, std::pair<std::uint64_t, Segment>> open_;  ///< the latest of each stream
 };
 

@@ -30,7 +30,8 @@ Status Chain::append(std::span<const Leaf> leaves) {
     lines.push_back(leaf.to_line());
     text += lines.back();
   }
-  if (leaves_.path() != layout_.leaves(size())) leaves_ = AppendFile(*disk_, layout_.leaves(size()), 0);
+  if (leaves_.path() != layout_.leaves(size()))
+    leaves_ = AppendFile(*disk_, layout_.leaves(size()), 0);
   if (auto done = leaves_.append(text); !done) return done;
   for (const auto& line : lines) {
     tree_.append(leaf_hash(line));
@@ -74,10 +75,10 @@ Status Chain::end_epoch(const MakeLeaf& make) {
     step_ = Step::KeyWritten;
   }
   if (step_ == Step::KeyWritten) {
-    const Leaf leaf = make(LeafType::Epoch,
-                           {{"number", std::to_string(key_epoch_)},
-                            {"leaves", std::to_string(positions_.epoch_leaves + 1)},
-                            {"next", next_key_->verification_key().to_text()}});
+    const Leaf leaf =
+        make(LeafType::Epoch, {{"number", std::to_string(key_epoch_)},
+                               {"leaves", std::to_string(positions_.epoch_leaves + 1)},
+                               {"next", next_key_->verification_key().to_text()}});
     if (auto done = append({&leaf, 1}); !done) return done;
     step_ = Step::LeafWritten;
   }

@@ -53,7 +53,8 @@ class Chain {
   Status keep_checkpoint();
   /// Goes through section 7 from where it stopped last. `make` gives the `epoch`
   /// leaf its nonce and times.
-  using MakeLeaf = std::function<Leaf(LeafType type, std::vector<std::pair<std::string, std::string>>)>;
+  using MakeLeaf =
+      std::function<Leaf(LeafType type, std::vector<std::pair<std::string, std::string>>)>;
   Status end_epoch(const MakeLeaf& make);
   /// Writes all tiles, then log/published.
   Status publish();

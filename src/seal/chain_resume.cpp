@@ -95,10 +95,12 @@ Result<std::uint64_t> Chain::take_leaves(std::uint64_t sealed) {
   for (std::size_t end = 0; size < *first + kLeavesPerFile; ++size, whole = end) {
     end = bytes->find('\n', whole) + 1;
     if (end == 0) break;
-    if (size >= sealed && !Leaf::from_line(std::string_view(*bytes).substr(whole, end - whole))) break;
+    if (size >= sealed && !Leaf::from_line(std::string_view(*bytes).substr(whole, end - whole)))
+      break;
   }
   if (size < sealed)
-    return refuse(fmt::format("log/leaves has {} leaves, and log/checkpoint is of {}", size, sealed));
+    return refuse(
+        fmt::format("log/leaves has {} leaves, and log/checkpoint is of {}", size, sealed));
   const auto torn = store::move_torn_tail(*disk_, store::Layout{layout_.directory}, path, whole);
   if (!torn) return std::unexpected(torn.error());
   bytes_cut_ += torn->bytes;

@@ -28,7 +28,8 @@ Result<std::string> seed_frame(store::Disk& disk, const std::filesystem::path& p
   const auto text = store::read_file(disk, path, kSeedFileBytes);
   if (!text) return std::unexpected(text.error());
   const auto seed = from_hex(std::string_view(*text).substr(0, text->find('\n')));
-  if (!seed || seed->size() != sizeof(Seed)) return fail(Errc::Corrupt, path.string() + " is no seed");
+  if (!seed || seed->size() != sizeof(Seed))
+    return fail(Errc::Corrupt, path.string() + " is no seed");
   return std::string(kSeedFrameHead) + *seed;
 }
 
@@ -68,9 +69,10 @@ Result<std::vector<std::string>> read_recipients(store::Disk& disk, const SealLa
     return fail(Errc::Corrupt, "the log was begun as an encrypted one, and " +
                                    layout.recipients().string() + " names nobody");
   if (!is_encrypted && text)
-    return fail(Errc::Corrupt, layout.recipients().string() +
-                                   " came after the log was begun: an encrypted log begins as one, with "
-                                   "`alibi init --recipient` in an empty directory");
+    return fail(Errc::Corrupt,
+                layout.recipients().string() +
+                    " came after the log was begun: an encrypted log begins as one, with "
+                    "`alibi init --recipient` in an empty directory");
   return recipients;
 }
 

@@ -35,7 +35,8 @@ Status write_durably(store::Disk& disk, const fs::path& path, std::string_view t
   return disk.sync_directory(path.parent_path());
 }
 
-Leaf genesis_leaf(const NewIdentity& wanted, const SigningKey& log_key, const SigningKey& epoch_key) {
+Leaf genesis_leaf(const NewIdentity& wanted, const SigningKey& log_key,
+                  const SigningKey& epoch_key) {
   Leaf leaf = make_leaf(LeafType::Genesis, boot_id_now(), {});
   const std::string machine = first_line_of("/etc/machine-id");
   leaf.pairs = {{"format", "1"},
@@ -61,7 +62,8 @@ Status write_secrets(store::Disk& disk, const SealLayout& layout, const NewIdent
   auto kept = wanted.tcti.empty() ? Result<std::string>(log_key.to_text() + "\n")
                                   : keep_in_tpm(log_key, wanted.tcti);
   if (!kept) return std::unexpected(kept.error());
-  if (auto done = write_durably(disk, wanted.tcti.empty() ? layout.log_key() : layout.log_tpm(), *kept);
+  if (auto done =
+          write_durably(disk, wanted.tcti.empty() ? layout.log_key() : layout.log_tpm(), *kept);
       !done)
     return done;
   auto keys = EpochKeyFile::open(disk, layout.epoch_key(), log_key.verification_key().name);
@@ -75,11 +77,11 @@ Result<Identity> create_identity(store::Disk& disk, const SealLayout& layout,
                                  const NewIdentity& wanted) {
   std::error_code missing;
   if (fs::exists(layout.origin(), missing))
-    return fail(Errc::Denied, layout.directory.string() + " has an identity already: " +
-                                  first_line_of(layout.origin()));
-  for (const fs::path& path : {layout.identity(), layout.secret(), layout.log(),
-                               layout.leaves(0).parent_path(), layout.epochs(0).parent_path(),
-                               layout.cosigned(0).parent_path(), layout.log() / "tile"}) {
+    return fail(Errc::Denied, layout.directory.string() +
+                                  " has an identity already: " + first_line_of(layout.origin()));
+  for (const fs::path& path :
+       {layout.identity(), layout.secret(), layout.log(), layout.leaves(0).parent_path(),
+        layout.epochs(0).parent_path(), layout.cosigned(0).parent_path(), layout.log() / "tile"}) {
     if (auto done = disk.make_directory(path); !done) return std::unexpected(done.error());
   }
   const auto log_key = SigningKey::generate("alibi/" + to_hex(random_bytes(16)));
@@ -108,7 +110,8 @@ Result<Identity> create_identity(store::Disk& disk, const SealLayout& layout,
   if (!recipients.empty()) files.insert(files.begin(), {layout.recipients(), recipients});
   for (const auto& [path, text] : files)
     if (auto done = write_durably(disk, path, text); !done) return std::unexpected(done.error());
-  if (auto done = disk.sync_directory(layout.directory); !done) return std::unexpected(done.error());
+  if (auto done = disk.sync_directory(layout.directory); !done)
+    return std::unexpected(done.error());
   return identity;
 }
 

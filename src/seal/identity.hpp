@@ -16,9 +16,9 @@ namespace alibi::seal {
 /// What a verifier must get from elsewhere than the evidence.
 struct Identity {
   std::string origin;
-  std::string log_key;    ///< verification key
-  std::string epoch_key;  ///< of epoch 0
-  std::string genesis;    ///< hex hash of leaf 0
+  std::string log_key;                  ///< verification key
+  std::string epoch_key;                ///< of epoch 0
+  std::string genesis;                  ///< hex hash of leaf 0
   std::vector<std::string> recipients;  ///< age; none: the log is not encrypted
 };
 

@@ -27,8 +27,8 @@ std::optional<Stream> stream_in(const Leaf& leaf) {
 }
 
 /// Words of a line, all numbers but the first.
-std::optional<std::vector<std::uint64_t>> numbers_in(std::string_view line,
-                                                     std::string_view first, std::size_t count) {
+std::optional<std::vector<std::uint64_t>> numbers_in(std::string_view line, std::string_view first,
+                                                     std::size_t count) {
   if (!line.starts_with(first)) return std::nullopt;
   line.remove_prefix(first.size());
   std::vector<std::uint64_t> numbers;
@@ -119,7 +119,8 @@ std::optional<Positions> Positions::from_text(std::string_view text) {
       positions.last_packet = head->at(4);
       continue;
     }
-    const auto stream = line.starts_with(name_of(Stream::Packets)) ? Stream::Packets : Stream::Events;
+    const auto stream =
+        line.starts_with(name_of(Stream::Packets)) ? Stream::Packets : Stream::Events;
     const auto numbers = numbers_in(line, name_of(stream), 4);
     if (!numbers) return std::nullopt;
     positions.segments[{stream, numbers->at(0)}] = {numbers->at(1), numbers->at(2),

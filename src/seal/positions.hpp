@@ -21,16 +21,16 @@ using SegmentId = std::pair<Stream, std::uint64_t>;
 /// Of a file whose plain form may still be there.
 struct Position {
   std::uint64_t blocks = 0;
-  std::uint64_t offset = 0;   ///< where the sealed part ends
+  std::uint64_t offset = 0;  ///< where the sealed part ends
   bool has_segment_leaf = false;
 };
 
 struct Positions {
-  std::uint64_t size = 0;           ///< leaves that are counted in
-  std::uint64_t epoch = 0;          ///< of the next leaf
-  std::uint64_t epoch_leaves = 0;   ///< of that epoch, so far
-  bool is_ended = true;             ///< the last run has told its end
-  std::uint64_t last_event = 0;     ///< sealed
+  std::uint64_t size = 0;          ///< leaves that are counted in
+  std::uint64_t epoch = 0;         ///< of the next leaf
+  std::uint64_t epoch_leaves = 0;  ///< of that epoch, so far
+  bool is_ended = true;            ///< the last run has told its end
+  std::uint64_t last_event = 0;    ///< sealed
   std::uint64_t last_packet = 0;
   std::map<SegmentId, Position> segments;
 

@@ -28,7 +28,9 @@ namespace alibi::seal {
 class DirectSealing final : public store::Sealing {
  public:
   DirectSealing(store::Disk& disk, SealLayout layout, std::string boot_id, ReadClock read_clock)
-      : parts_{disk, std::move(layout), {.boot_id = std::move(boot_id), .command = "test"},
+      : parts_{disk,
+               std::move(layout),
+               {.boot_id = std::move(boot_id), .command = "test"},
                std::move(read_clock)} {}
 
   Status begin(const store::Recovered& recovered) override {
@@ -78,8 +80,8 @@ class SealTest : public store::LogTest {
 
   /// One recorder's life: batches of records, work after each. Stops in the middle
   /// of nothing when `is_killed`. False: it could not begin.
-  bool record(store::Disk& disk, int batches, bool is_killed, const std::string& boot_id = store::kBoot,
-              const std::function<void()>& heal = {}) {
+  bool record(store::Disk& disk, int batches, bool is_killed,
+              const std::string& boot_id = store::kBoot, const std::function<void()>& heal = {}) {
     DirectSealing sealing(disk, layout(), boot_id, clock_);
     auto writer = store::LogWriter::open(log(), boot_id, limits_, disk, &sealing);
     if (!writer) return false;
@@ -200,13 +202,13 @@ class SealTest : public store::LogTest {
       ends[block->segment] += block->bytes;
       const std::string text = store::file_text(store::Layout{log()}.csv(block->segment));
       ASSERT_GE(text.size(), block->offset + block->bytes);
-      const auto seed_text = from_hex(
-          store::file_text(layout().seed(Stream::Events, block->segment)).substr(0, 64));
+      const auto seed_text =
+          from_hex(store::file_text(layout().seed(Stream::Events, block->segment)).substr(0, 64));
       ASSERT_TRUE(seed_text);
       Seed seed{};
       std::ranges::copy(*seed_text, seed.begin());
-      const auto columns = Columns::from(*found.leaves[0].find("hideable"),
-                                         text.substr(0, text.find('\n') + 1));
+      const auto columns =
+          Columns::from(*found.leaves[0].find("hideable"), text.substr(0, text.find('\n') + 1));
       ASSERT_TRUE(columns);
       const auto hashes = hash_items(Stream::Events, *columns, block_seed(seed, block->block),
                                      text.substr(block->offset, block->bytes));

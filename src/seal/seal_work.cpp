@@ -32,13 +32,15 @@ std::string text_of(const std::string* value) { return value ? *value : std::str
 struct SealWork::Batch {
   std::vector<Leaf> leaves;
   std::size_t room = 0;
-  std::map<SegmentId, Position> positions;  ///< with the blocks in `leaves`
+  std::map<SegmentId, Position> positions;         ///< with the blocks in `leaves`
   std::vector<std::pair<std::size_t, Done>> done;  ///< of the leaf there
-  std::vector<std::size_t> taken;  ///< items
-  bool is_blocked[2] = {false, false};  ///< by a block that cannot be sealed
+  std::vector<std::size_t> taken;                  ///< items
+  bool is_blocked[2] = {false, false};             ///< by a block that cannot be sealed
 
   [[nodiscard]] bool is_full() const { return leaves.size() >= room; }
-  [[nodiscard]] bool& blocked(Stream stream) { return is_blocked[static_cast<std::size_t>(stream)]; }
+  [[nodiscard]] bool& blocked(Stream stream) {
+    return is_blocked[static_cast<std::size_t>(stream)];
+  }
 };
 
 SealWork::SealWork(Parts parts, Chain chain, std::vector<std::string> recipients)
@@ -79,10 +81,9 @@ Status SealWork::plan(const store::Recovered& recovered) {
   plan_memory_lost();
   plan_recovery(recovered, chain_.positions().is_ended, *unsealed);
   Pairs pairs;
-  for (const auto& [key, value] : {std::pair("version", session_.version),
-                                   std::pair("recorder", session_.recorder),
-                                   std::pair("config", session_.config),
-                                   std::pair("command", session_.command)})
+  for (const auto& [key, value] :
+       {std::pair("version", session_.version), std::pair("recorder", session_.recorder),
+        std::pair("config", session_.config), std::pair("command", session_.command)})
     if (!value.empty()) pairs.emplace_back(key, value);
   add(Order{LeafType::Start, std::move(pairs), {}, {}});
   if (const auto clock = clock_set_meanwhile()) add(Order{LeafType::Clock, clock->pairs, {}, {}});
@@ -96,9 +97,9 @@ Status SealWork::plan(const store::Recovered& recovered) {
 void SealWork::plan_recovery(const store::Recovered& recovered, bool was_ended,
                              const std::vector<Unsealed>& unsealed) {
   const auto& known = chain_.positions();
-  const char* cause = was_ended                            ? "unsealed_records"
+  const char* cause = was_ended                           ? "unsealed_records"
                       : known.boot_id == session_.boot_id ? "recorder_died"
-                                                           : "other_boot";
+                                                          : "other_boot";
   std::vector<Unsealed> files = unsealed;
   if (!was_ended && files.empty()) {
     // Nothing is lacking, and it is told all the same that there was no `stop`.
@@ -212,7 +213,9 @@ void SealWork::remember_clocks() {
   suspended_ns_ = read_clock_(CLOCK_BOOTTIME) - read_clock_(CLOCK_MONOTONIC);
 }
 
-void SealWork::add(const store::SyncedBlock& block) { items_.emplace_back(Block{block, false, boot()}); }
+void SealWork::add(const store::SyncedBlock& block) {
+  items_.emplace_back(Block{block, false, boot()});
+}
 
 void SealWork::add(Order order) { items_.emplace_back(std::move(order)); }
 
@@ -245,7 +248,8 @@ void SealWork::add_cosigned(std::uint64_t size, std::string note, std::string na
   });
 }
 
-void SealWork::add_stamp(std::uint64_t size, std::string token, std::string name, std::string time) {
+void SealWork::add_stamp(std::uint64_t size, std::string token, std::string name,
+                         std::string time) {
   Pairs pairs = {{"kind", "timestamp"},
                  {"size", std::to_string(size)},
                  {"sha256", sha256(token).to_hex()},
@@ -282,12 +286,12 @@ Result<bool> SealWork::take_block(Block& item, Batch& batch) {
   Position& position = batch.positions[id];
   // Only where sealing began in the middle of a file its first block has an offset.
   const std::uint64_t expected = position.blocks == 0 ? item.block.offset : position.offset;
-  const auto root = item.block.offset == expected
-                        ? blocks_.root_of(item.block, position.blocks)
-                        : fail(Errc::Internal,
-                               fmt::format("a block at {} of {} where the sealed part ends at {}",
-                                           item.block.offset, plain_path(layout_, id).string(),
-                                           expected));
+  const auto root =
+      item.block.offset == expected
+          ? blocks_.root_of(item.block, position.blocks)
+          : fail(Errc::Internal,
+                 fmt::format("a block at {} of {} where the sealed part ends at {}",
+                             item.block.offset, plain_path(layout_, id).string(), expected));
   if (!root) {
     batch.blocked(stream) = true;
     note_stuck(item, root.error());
@@ -371,8 +375,8 @@ Result<bool> SealWork::append_batch() {
   bool has_prelude = false;
   const std::size_t count = items_.size();  // a fault that is noted now comes next time
   for (std::size_t i = 0; i < count && !batch.is_full(); ++i) {
-    auto before = has_prelude ? std::nullopt
-                              : prelude(batch.leaves.empty() ? nullptr : &batch.leaves.back());
+    auto before =
+        has_prelude ? std::nullopt : prelude(batch.leaves.empty() ? nullptr : &batch.leaves.back());
     if (before) {
       has_prelude = true;
       batch.leaves.push_back(std::move(*before));
@@ -434,7 +438,8 @@ Status SealWork::publish() {
   chain_.save_positions();
   answer_requests();
   if (witnessing_)
-    witnessing_->offer({chain_.note(), chain_.size(), chain_.root(), std::exchange(wants_stamp_, false)});
+    witnessing_->offer(
+        {chain_.note(), chain_.size(), chain_.root(), std::exchange(wants_stamp_, false)});
   return {};
 }
 

@@ -45,14 +45,14 @@ using ReadClock = std::function<std::int64_t(clockid_t clock)>;
 struct SealState {
   std::string origin;
   std::uint64_t leaves = 0;
-  std::uint64_t last_event = 0;   ///< sealed
+  std::uint64_t last_event = 0;  ///< sealed
   std::uint64_t last_packet = 0;
-  std::uint64_t waiting = 0;      ///< blocks
-  std::uint64_t lag_ms = 0;       ///< since the first of them came
+  std::uint64_t waiting = 0;  ///< blocks
+  std::uint64_t lag_ms = 0;   ///< since the first of them came
   std::uint64_t epoch = 0;
   std::uint64_t checkpoint_boot_ns = 0;  ///< when it was written
-  std::string fault;              ///< what keeps it from sealing
-  std::string witness;            ///< what the client of witnesses says
+  std::string fault;                     ///< what keeps it from sealing
+  std::string witness;                   ///< what the client of witnesses says
 };
 
 class SealWork {

@@ -38,7 +38,8 @@ TEST_F(SealTest, WhatADeadRecorderLeftIsAdopted) {
   limits_.segment_bytes = 1U << 20;
   {
     DirectSealing sealing(store::real_disk(), layout(), store::kBoot, clock_);
-    auto writer = store::LogWriter::open(log(), store::kBoot, limits_, store::real_disk(), &sealing);
+    auto writer =
+        store::LogWriter::open(log(), store::kBoot, limits_, store::real_disk(), &sealing);
     ASSERT_TRUE(writer);
     auto records = store::make_records(300, 42, 0);
     ASSERT_TRUE((*writer)->append(records));
@@ -66,17 +67,17 @@ TEST_F(SealTest, NoFileGoesBeforeTheCheckpointTellsOfIt) {
   ASSERT_TRUE(writer);
   std::uint64_t told = 0;
   std::uint64_t covered = 0;
-  sealing.work()->add(SealWork::Order{
-      LeafType::Retention,
-      {{"stream", "events"}, {"first", "1"}, {"last", "1"}, {"rule", "bytes"}},
-      Stream::Events,
-      [&](const Result<std::uint64_t>& index) {
-        ASSERT_TRUE(index) << index.error().message;
-        told = *index;
-        const auto note = parse_note(store::file_text(layout().checkpoint()));
-        ASSERT_TRUE(note);
-        covered = Checkpoint::from_text(note->text).value().size;
-      }});
+  sealing.work()->add(
+      SealWork::Order{LeafType::Retention,
+                      {{"stream", "events"}, {"first", "1"}, {"last", "1"}, {"rule", "bytes"}},
+                      Stream::Events,
+                      [&](const Result<std::uint64_t>& index) {
+                        ASSERT_TRUE(index) << index.error().message;
+                        told = *index;
+                        const auto note = parse_note(store::file_text(layout().checkpoint()));
+                        ASSERT_TRUE(note);
+                        covered = Checkpoint::from_text(note->text).value().size;
+                      }});
   ASSERT_TRUE(sealing.work()->work());
   EXPECT_GT(told, 0U);
   EXPECT_GT(covered, told);
@@ -97,7 +98,8 @@ TEST_F(SealTest, AnyFailingCallIsMadeUpFor) {
           const std::uint64_t call = ++calls;
           return call >= from && call < from + count ? with : 0;
         };
-        const bool has_begun = record(disk, 4, false, store::kBoot, [&] { disk.before_call = nullptr; });
+        const bool has_begun =
+            record(disk, 4, false, store::kBoot, [&] { disk.before_call = nullptr; });
         disk.before_call = nullptr;
         if (calls < from) break;  // no call was left to fail
         if (has_begun) check(true);

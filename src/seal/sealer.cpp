@@ -17,7 +17,8 @@ constexpr int kStopAttempts = 5;
 
 }  // namespace
 
-Sealer::Sealer(SealLayout layout, Session session, MakeWitnessing make_witnessing, store::Disk& disk)
+Sealer::Sealer(SealLayout layout, Session session, MakeWitnessing make_witnessing,
+               store::Disk& disk)
     : disk_(disk),
       layout_(std::move(layout)),
       session_(std::move(session)),
@@ -164,12 +165,14 @@ Status Sealer::ask(std::function<void(SealWork&, SealWork::Done)> task) {
 Status Sealer::file_packed(const store::PackedPair& packed) {
   store::PackedPair pair = packed;
   if (!recipients_.empty()) {
-    const auto file = encrypt_packed(disk_, layout_, recipients_, {stream_of(pair.stream), pair.segment});
+    const auto file =
+        encrypt_packed(disk_, layout_, recipients_, {stream_of(pair.stream), pair.segment});
     if (!file) return std::unexpected(file.error());
     pair.encrypted_bytes = file->bytes;
     pair.encrypted_sha256 = file->sha256;
   }
-  return ask([pair](SealWork& work, SealWork::Done done) { work.add_packed(pair, std::move(done)); });
+  return ask(
+      [pair](SealWork& work, SealWork::Done done) { work.add_packed(pair, std::move(done)); });
 }
 
 Status Sealer::about_to_delete(const store::Deletion& deletion) {
@@ -197,8 +200,8 @@ void Sealer::cosigned(std::uint64_t size, std::string note, std::string name) {
 }
 
 void Sealer::stamped(std::uint64_t size, std::string token, std::string name, std::string time) {
-  give([size, token = std::move(token), name = std::move(name), time = std::move(time)](
-           SealWork& work) { work.add_stamp(size, token, name, time); });
+  give([size, token = std::move(token), name = std::move(name),
+        time = std::move(time)](SealWork& work) { work.add_stamp(size, token, name, time); });
 }
 
 void Sealer::fault(std::string result, std::string error) {

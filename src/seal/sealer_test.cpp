@@ -11,7 +11,8 @@ namespace {
 /// What a witness would do, without a network.
 class EchoWitness final : public Witnessing {
  public:
-  EchoWitness(Receipts& receipts, std::vector<Offer>& offers) : receipts_(receipts), offers_(offers) {}
+  EchoWitness(Receipts& receipts, std::vector<Offer>& offers)
+      : receipts_(receipts), offers_(offers) {}
   void offer(const Offer& offer) override {
     offers_.push_back(offer);
     if (offers_.size() == 1) receipts_.cosigned(offer.size, offer.note, "echo");

@@ -84,8 +84,8 @@ NodeReader read_tiles(const SealLayout& layout) {
     const std::uint64_t count = 1ULL << within;
     const std::uint64_t first = index << within;
     const std::uint64_t at = first % kTileLeaves;
-    const auto tile = read_tile(store::real_disk(), layout, level / kTileHeight, first / kTileLeaves,
-                                at + count);
+    const auto tile =
+        read_tile(store::real_disk(), layout, level / kTileHeight, first / kTileLeaves, at + count);
     if (!tile) return std::unexpected(tile.error());
     return tree_hash(std::span(*tile).subspan(at, count));
   };
@@ -140,14 +140,16 @@ void Tiles::append(std::string_view leaf_line) {
   bundle_ += leaf_line;
   ++size_;
   if (edge_[0].size() < kTileLeaves) return;
-  waiting_.emplace_back(layout_.entries(size_ / kTileLeaves - 1, kWidth), std::exchange(bundle_, {}));
+  waiting_.emplace_back(layout_.entries(size_ / kTileLeaves - 1, kWidth),
+                        std::exchange(bundle_, {}));
   complete(0);
 }
 
 void Tiles::complete(std::size_t level) {
   const std::uint64_t index = (size_ >> (kTileHeight * (level + 1))) - 1;
   const auto hashes = std::exchange(edge_[level], {});
-  waiting_.emplace_back(layout_.tile(static_cast<unsigned>(level), index, kWidth), to_bytes(hashes));
+  waiting_.emplace_back(layout_.tile(static_cast<unsigned>(level), index, kWidth),
+                        to_bytes(hashes));
   if (edge_.size() == level + 1) edge_.emplace_back();
   edge_[level + 1].push_back(tree_hash(hashes));
   if (edge_[level + 1].size() == kTileLeaves) complete(level + 1);

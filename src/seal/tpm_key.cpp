@@ -38,9 +38,10 @@ class Tpm {
     ::setenv("TSS2_LOG", "all+NONE", 0);
     auto tpm = std::unique_ptr<Tpm>(new Tpm);
     if (const auto code = ::Tss2_TctiLdr_Initialize(tcti.c_str(), &tpm->tcti_); code != 0)
-      return fail(Errc::NotFound, fmt::format("no TPM at {}: {}; is it there, and is this user allowed to "
-                                              "use it? `alibi init --tpm --tcti` names another one",
-                                              tcti, ::Tss2_RC_Decode(code)));
+      return fail(Errc::NotFound,
+                  fmt::format("no TPM at {}: {}; is it there, and is this user allowed to "
+                              "use it? `alibi init --tpm --tcti` names another one",
+                              tcti, ::Tss2_RC_Decode(code)));
     if (const auto code = ::Esys_Initialize(&tpm->esys_, tpm->tcti_, nullptr); code != 0)
       return refused("connect", code);
     // A simulated TPM must be started; on a real one the firmware did that.
@@ -129,9 +130,9 @@ Result<std::pair<std::string, std::string>> Tpm::seal(std::string_view secret) {
   const TPML_PCR_SELECTION no_pcr{};
   TPM2B_PRIVATE* private_raw = nullptr;
   TPM2B_PUBLIC* public_raw = nullptr;
-  const auto code = ::Esys_Create(esys_, storage_key_, session_, ESYS_TR_NONE, ESYS_TR_NONE,
-                                  &sensitive, &shape, &no_data, &no_pcr, &private_raw, &public_raw,
-                                  nullptr, nullptr, nullptr);
+  const auto code =
+      ::Esys_Create(esys_, storage_key_, session_, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &shape,
+                    &no_data, &no_pcr, &private_raw, &public_raw, nullptr, nullptr, nullptr);
   ::sodium_memzero(&sensitive, sizeof sensitive);
   if (code != 0) return refused("keep the key", code);
   const Owned<TPM2B_PRIVATE> private_part(private_raw);
@@ -140,10 +141,12 @@ Result<std::pair<std::string, std::string>> Tpm::seal(std::string_view secret) {
   std::string private_bytes(sizeof(TPM2B_PRIVATE), '\0');
   std::size_t public_used = 0;
   std::size_t private_used = 0;
-  auto done = ::Tss2_MU_TPM2B_PUBLIC_Marshal(public_part.get(), reinterpret_cast<BYTE*>(public_bytes.data()),
+  auto done = ::Tss2_MU_TPM2B_PUBLIC_Marshal(public_part.get(),
+                                             reinterpret_cast<BYTE*>(public_bytes.data()),
                                              public_bytes.size(), &public_used);
   if (done == 0)
-    done = ::Tss2_MU_TPM2B_PRIVATE_Marshal(private_part.get(), reinterpret_cast<BYTE*>(private_bytes.data()),
+    done = ::Tss2_MU_TPM2B_PRIVATE_Marshal(private_part.get(),
+                                           reinterpret_cast<BYTE*>(private_bytes.data()),
                                            private_bytes.size(), &private_used);
   if (done != 0) return refused("write the blob", done);
   public_bytes.resize(public_used);
@@ -156,16 +159,16 @@ Result<std::string> Tpm::unseal(std::string_view public_part, std::string_view p
   TPM2B_PRIVATE blob{};
   std::size_t public_used = 0;
   std::size_t private_used = 0;
-  if (::Tss2_MU_TPM2B_PUBLIC_Unmarshal(reinterpret_cast<const BYTE*>(public_part.data()), public_part.size(),
-                                       &public_used, &shape) != 0 ||
+  if (::Tss2_MU_TPM2B_PUBLIC_Unmarshal(reinterpret_cast<const BYTE*>(public_part.data()),
+                                       public_part.size(), &public_used, &shape) != 0 ||
       public_used != public_part.size() ||
-      ::Tss2_MU_TPM2B_PRIVATE_Unmarshal(reinterpret_cast<const BYTE*>(private_part.data()), private_part.size(),
-                                        &private_used, &blob) != 0 ||
+      ::Tss2_MU_TPM2B_PRIVATE_Unmarshal(reinterpret_cast<const BYTE*>(private_part.data()),
+                                        private_part.size(), &private_used, &blob) != 0 ||
       private_used != private_part.size())
     return fail(Errc::Corrupt, "the key kept by the TPM is not readable: it is no such blob");
   ESYS_TR object = ESYS_TR_NONE;
-  if (const auto code = ::Esys_Load(esys_, storage_key_, session_, ESYS_TR_NONE, ESYS_TR_NONE, &blob,
-                                    &shape, &object);
+  if (const auto code = ::Esys_Load(esys_, storage_key_, session_, ESYS_TR_NONE, ESYS_TR_NONE,
+                                    &blob, &shape, &object);
       code != 0)
     return refused("open the key (another TPM, or this one was cleared)", code);
   TPM2B_SENSITIVE_DATA* raw = nullptr;
@@ -183,7 +186,8 @@ Result<std::string_view> take_line(std::string_view& text, std::string_view key)
   const auto end = text.find('\n');
   if (end == std::string_view::npos || !text.starts_with(key) || text.size() <= key.size() ||
       text[key.size()] != ' ')
-    return fail(Errc::Corrupt, fmt::format("the key kept by the TPM is not readable: no line \"{}\"", key));
+    return fail(Errc::Corrupt,
+                fmt::format("the key kept by the TPM is not readable: no line \"{}\"", key));
   const auto value = text.substr(key.size() + 1, end - key.size() - 1);
   text.remove_prefix(end + 1);
   return value;
@@ -198,8 +202,9 @@ Result<std::string> keep_in_tpm(const SigningKey& key, const std::string& tcti) 
   auto blob = (*tpm)->seal(seed);
   ::sodium_memzero(seed.data(), seed.size());
   if (!blob) return std::unexpected(blob.error());
-  return fmt::format("{}name {}\ntcti {}\npublic {}\nprivate {}\n", kTitle, key.verification_key().name,
-                     tcti, to_base64(blob->first), to_base64(blob->second));
+  return fmt::format("{}name {}\ntcti {}\npublic {}\nprivate {}\n", kTitle,
+                     key.verification_key().name, tcti, to_base64(blob->first),
+                     to_base64(blob->second));
 }
 
 Result<SigningKey> key_from_tpm(std::string_view text) {
@@ -221,7 +226,8 @@ Result<SigningKey> key_from_tpm(std::string_view text) {
   if (!tpm) return std::unexpected(tpm.error());
   auto seed = (*tpm)->unseal(*public_part, *private_part);
   if (!seed) return std::unexpected(seed.error());
-  if (seed->size() != kSeedBytes) return fail(Errc::Corrupt, "the key kept by the TPM has a wrong length");
+  if (seed->size() != kSeedBytes)
+    return fail(Errc::Corrupt, "the key kept by the TPM has a wrong length");
   auto key = SigningKey::from_seed(std::string(values[0]), SignatureType::Ed25519, *seed);
   ::sodium_memzero(seed->data(), seed->size());
   return key;

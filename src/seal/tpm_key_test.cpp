@@ -56,9 +56,16 @@ class SimulatedTpm {
     directory_ = name;
     const auto port = two_free_ports();
     tcti = fmt::format("swtpm:host=127.0.0.1,port={}", port);
-    std::string words[] = {"swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + directory_.string(),
-                           "--server", fmt::format("type=tcp,bindaddr=127.0.0.1,port={}", port), "--ctrl",
-                           fmt::format("type=tcp,bindaddr=127.0.0.1,port={}", port + 1), "--flags",
+    std::string words[] = {"swtpm",
+                           "socket",
+                           "--tpm2",
+                           "--tpmstate",
+                           "dir=" + directory_.string(),
+                           "--server",
+                           fmt::format("type=tcp,bindaddr=127.0.0.1,port={}", port),
+                           "--ctrl",
+                           fmt::format("type=tcp,bindaddr=127.0.0.1,port={}", port + 1),
+                           "--flags",
                            "not-need-init,startup-clear"};
     std::vector<char*> argv;
     for (auto& word : words)
@@ -97,13 +104,15 @@ class SimulatedTpm {
 TEST(tpm_key, comes_back_from_the_tpm_that_keeps_it_and_from_no_other) {
   const SimulatedTpm tpm;
   const SimulatedTpm other;
-  if (!tpm.is_there || !other.is_there) GTEST_SKIP() << "skip: no swtpm on this machine (apt-get install swtpm)";
+  if (!tpm.is_there || !other.is_there)
+    GTEST_SKIP() << "skip: no swtpm on this machine (apt-get install swtpm)";
   const auto key = SigningKey::generate("alibi/test");
   const auto text = tpm.keep(key);
   ASSERT_TRUE(text) << text.error().message;
 
   // The text is not the key: neither half of the seed stands in the blobs.
-  const auto blob = from_base64(text->substr(text->rfind(' ') + 1, text->size() - text->rfind(' ') - 2));
+  const auto blob =
+      from_base64(text->substr(text->rfind(' ') + 1, text->size() - text->rfind(' ') - 2));
   ASSERT_TRUE(blob);
   EXPECT_FALSE(blob->contains(key.seed().substr(0, 16)));
   EXPECT_FALSE(blob->contains(key.seed().substr(16)));
@@ -123,8 +132,9 @@ TEST(tpm_key, comes_back_from_the_tpm_that_keeps_it_and_from_no_other) {
 }
 
 TEST(tpm_key, what_is_no_such_text_is_refused) {
-  for (const char* text : {"", "alibi-tpm-key-v1\n", "alibi-tpm-key-v1\nname a\ntcti b\npublic !\nprivate AA==\n",
-                           "alibi-tpm-key-v1\nname a\ntcti b\npublic AA==\nprivate AA==\nmore\n"}) {
+  for (const char* text :
+       {"", "alibi-tpm-key-v1\n", "alibi-tpm-key-v1\nname a\ntcti b\npublic !\nprivate AA==\n",
+        "alibi-tpm-key-v1\nname a\ntcti b\npublic AA==\nprivate AA==\nmore\n"}) {
     const auto key = key_from_tpm(text);
     ASSERT_FALSE(key);
     EXPECT_EQ(key.error().code, Errc::Corrupt) << text;

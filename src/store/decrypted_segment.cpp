@@ -37,7 +37,8 @@ Status decrypt(int from, int to, const std::filesystem::path& identity) {
   pid_t child = -1;
   const int error = ::posix_spawnp(&child, "age", &actions, nullptr, arguments, environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) return fail(Errc::Unsupported, "--identity needs the program age; install it");
+  if (error == ENOENT)
+    return fail(Errc::Unsupported, "--identity needs the program age; install it");
   if (error != 0) return fail_errno(error, "start age");
   int status = -1;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -95,7 +96,8 @@ Result<DecryptedSegment> decrypt_segment(Disk& disk, const Layout& layout, SealS
   for (const LiveFile& file : *live) {
     if (file.stream != stream || file.segment != segment) continue;
     opened.from = layout.live(stream, segment, file.block);
-    if (file.block != next++) return fail(Errc::Corrupt, opened.from.string() + ": the block before it is missing");
+    if (file.block != next++)
+      return fail(Errc::Corrupt, opened.from.string() + ": the block before it is missing");
     const auto from = disk.open(opened.from, O_RDONLY);
     if (!from) return std::unexpected(from.error());
     if (auto done = decrypt_live(disk, from->get(), opened.fd.get(), identity); !done)

@@ -43,13 +43,15 @@ Status remove_opened(Disk& disk, const Layout& layout, SealStream stream, std::u
   auto seed = plain;
   auto blocks = plain;
   // The plain file last: while it is there, all this is begun again.
-  for (const auto& path : {seed.replace_extension(".seed"), blocks.replace_extension(".blocks"),
-                           is_events ? layout.packed(segment) : layout.pcapng_packed(segment), plain})
+  for (const auto& path :
+       {seed.replace_extension(".seed"), blocks.replace_extension(".blocks"),
+        is_events ? layout.packed(segment) : layout.pcapng_packed(segment), plain})
     if (auto done = remove_if_there(disk, path); !done) return done;
   return {};
 }
 
-Status remove_encrypted(Disk& disk, const Layout& layout, SealStream stream, std::uint64_t segment) {
+Status remove_encrypted(Disk& disk, const Layout& layout, SealStream stream,
+                        std::uint64_t segment) {
   if (!layout.is_encrypted()) return {};
   if (auto done = remove_live(disk, layout, stream, segment); !done) return done;
   const auto path = layout.encrypted(stream, segment);

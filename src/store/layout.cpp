@@ -58,7 +58,8 @@ std::optional<LiveFile> parse_live(const Disk::Entry& entry) {
     const auto segment = number_in(std::string_view(entry.name).substr(head.size()), rest);
     if (!segment || !rest.starts_with('-')) return std::nullopt;
     LiveFile live{stream, *segment, 0, entry.bytes};
-    const auto [stop, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), live.block);
+    const auto [stop, error] =
+        std::from_chars(rest.data() + 1, rest.data() + rest.size(), live.block);
     if (error != std::errc{} || std::string_view(stop, rest.data() + rest.size()) != ".age")
       return std::nullopt;
     return live;
@@ -75,11 +76,13 @@ Status for_each_encrypted(Disk& disk, const Layout& layout, SealStream stream, A
   for (const LiveFile& file : *live)
     if (file.stream == stream) add(file.segment, file.bytes);
   const auto entries = disk.list(layout.encrypted(stream, 0).parent_path());
-  if (!entries) return entries.error().code == Errc::NotFound ? Status{} : std::unexpected(entries.error());
+  if (!entries)
+    return entries.error().code == Errc::NotFound ? Status{} : std::unexpected(entries.error());
   for (const auto& entry : *entries) {
     std::string_view ending;
     const auto number = number_in(entry.name, ending);
-    if (number && entry.name == layout.encrypted(stream, *number).filename()) add(*number, entry.bytes);
+    if (number && entry.name == layout.encrypted(stream, *number).filename())
+      add(*number, entry.bytes);
   }
   return {};
 }
@@ -178,7 +181,8 @@ Result<std::vector<PacketFiles>> list_packet_files(Disk& disk, const Layout& lay
 Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout) {
   auto entries = disk.list(layout.events());
   // Without a recorder there may be no memory mounted.
-  if (!entries && entries.error().code == Errc::NotFound && layout.is_encrypted()) entries.emplace();
+  if (!entries && entries.error().code == Errc::NotFound && layout.is_encrypted())
+    entries.emplace();
   if (!entries) return std::unexpected(entries.error());
   std::map<std::uint64_t, SegmentFiles> by_number;
   for (const auto& entry : *entries) {

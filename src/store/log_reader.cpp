@@ -53,10 +53,12 @@ class FileLogReader final : public LogReader {
                            Question& question);
   Result<Go> scan_segment(const SegmentFiles& segment, std::uint64_t before_seq,
                           Question& question);
-  Result<Go> scan_csv(const std::filesystem::path& file, std::uint64_t before_seq, Question& question);
+  Result<Go> scan_csv(const std::filesystem::path& file, std::uint64_t before_seq,
+                      Question& question);
   Result<Go> scan_packed(const std::filesystem::path& file, const std::filesystem::path& index_file,
                          std::uint64_t before_seq, Question& question);
-  Result<Go> scan_encrypted(const SegmentFiles& segment, std::uint64_t before_seq, Question& question);
+  Result<Go> scan_encrypted(const SegmentFiles& segment, std::uint64_t before_seq,
+                            Question& question);
   Result<std::vector<FrameSpan>> walk_frames(PackedFile& packed, const std::filesystem::path& file,
                                              Place& place);
   Go visit_chunk(const Chunk& chunk, const Place& place, Question& question);
@@ -103,7 +105,8 @@ Result<Go> FileLogReader::scan_segment(const SegmentFiles& segment, std::uint64_
     auto go = scan_csv(layout_.csv(segment.first_seq), before_seq, question);
     if (go || go.error().code != Errc::NotFound) return go;
   }
-  auto go = scan_packed(layout_.packed(segment.first_seq), layout_.index(segment.first_seq), before_seq, question);
+  auto go = scan_packed(layout_.packed(segment.first_seq), layout_.index(segment.first_seq),
+                        before_seq, question);
   if (!go && go.error().code == Errc::NotFound && segment.has_encrypted && !identity_.empty())
     go = scan_encrypted(segment, before_seq, question);
   // Deleted by retention since it was listed.

@@ -98,10 +98,12 @@ class FileLogWriter final : public LogWriter {
 
 Status FileLogWriter::start() {
   auto recover_once = [&] {
-    return recover(disk_, layout_, boot_id_, layout_.has_identity(), [&](const event::Record& record) {
-      numbering_.restore(record);
-      if (record.kind == event::Kind::Segment) note_segment_start(record.time, record.boot);
-    });
+    return recover(disk_, layout_, boot_id_, layout_.has_identity(),
+                   [&](const event::Record& record) {
+                     numbering_.restore(record);
+                     if (record.kind == event::Kind::Segment)
+                       note_segment_start(record.time, record.boot);
+                   });
   };
   auto recovery = recover_once();
   if (!recovery && is_full(recovery.error())) {

@@ -38,7 +38,8 @@ struct Limits {
       10ULL << 30;  ///< closed segments beyond this are deleted, oldest first; 0: no limit
   std::uint32_t budget_days = 0;  ///< closed segments older than this are deleted; 0: no limit
   std::uint64_t packet_segment_bytes = 64ULL << 20;  ///< of a file of packets, before packing
-  std::uint64_t packet_budget_bytes = 2ULL << 30;  ///< closed files of packets beyond this go; 0: no limit
+  std::uint64_t packet_budget_bytes =
+      2ULL << 30;  ///< closed files of packets beyond this go; 0: no limit
   std::uint64_t reserve_bytes = 16ULL << 20;  ///< file kept to be able to write about a full disk
 };
 

@@ -55,9 +55,11 @@ Status mount_memory(const Layout& layout, std::uint64_t bytes) {
     failed = ::mount("alibi", path.c_str(), "tmpfs", kFlags, options.c_str());
   if (failed == 0) return {};
   if (errno == EPERM || errno == EACCES)
-    return fail(Errc::Denied, fmt::format("this log is encrypted, and to mount the memory that its open part "
-                                          "stands in ({}) needs CAP_SYS_ADMIN: run `alibi record --mount` as root",
-                                          path));
+    return fail(
+        Errc::Denied,
+        fmt::format("this log is encrypted, and to mount the memory that its open part "
+                    "stands in ({}) needs CAP_SYS_ADMIN: run `alibi record --mount` as root",
+                    path));
   return fail_errno(errno, "mount a tmpfs on " + path);
 }
 
@@ -66,8 +68,9 @@ Status require_memory(const Layout& layout) {
   const auto is_there = is_memory(layout.content);
   if (!is_there) return std::unexpected(is_there.error());
   if (*is_there) return {};
-  return fail(Errc::Denied, fmt::format("this log is encrypted, and {} is no memory: nothing is written there",
-                                        layout.content.string()));
+  return fail(Errc::Denied,
+              fmt::format("this log is encrypted, and {} is no memory: nothing is written there",
+                          layout.content.string()));
 }
 
 Status unmount_memory(const Layout& layout) {

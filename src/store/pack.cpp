@@ -196,8 +196,8 @@ class SegmentPacker {
 }  // namespace
 
 Result<PackResult> pack_segment(Disk& disk, const Layout& layout, std::uint64_t first_seq,
-                                std::uint64_t before_seq, const Limits& limits,
-                                bool keeps_plain, std::stop_token stop) {
+                                std::uint64_t before_seq, const Limits& limits, bool keeps_plain,
+                                std::stop_token stop) {
   auto result = SegmentPacker(disk, layout, first_seq, before_seq, limits, keeps_plain).run(stop);
   if (!result) return during("pack " + layout.csv(first_seq).string(), result.error());
   return result;

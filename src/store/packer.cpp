@@ -175,8 +175,8 @@ void Packer::pack_one(const SegmentFiles& segment, std::uint64_t before_seq,
     }
     return;
   }
-  const auto result =
-      pack_segment(disk_, layout_, segment.first_seq, before_seq, limits_, sealing_ != nullptr, stop);
+  const auto result = pack_segment(disk_, layout_, segment.first_seq, before_seq, limits_,
+                                   sealing_ != nullptr, stop);
   if (!result) {
     if (reported_.insert(segment.first_seq).second)
       note({event::Kind::Fault, "pack_failed", {{"error", result.error().message}}});

@@ -66,8 +66,8 @@ class PackerTest : public LogTest {
     const auto all = segments();
     for (std::size_t i = 0; i + 1 < all.size(); ++i) {
       if (all[i].has_packed) continue;
-      const auto packed =
-          pack_segment(real_disk(), layout(), all[i].first_seq, all[i + 1].first_seq, limits_, false, {});
+      const auto packed = pack_segment(real_disk(), layout(), all[i].first_seq,
+                                       all[i + 1].first_seq, limits_, false, {});
       ASSERT_TRUE(packed) << packed.error().message;
     }
   }

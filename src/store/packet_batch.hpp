@@ -37,9 +37,9 @@ struct PacketBatch {
     std::uint32_t bytes = 0;
     std::uint32_t owner = kNobody;  ///< index into `processes`
     event::Grade grade = event::Grade::Unknown;
-    std::string via;             ///< the reason for the grade, docs/attribution.md
-    std::uint64_t cookie = 0;    ///< with device.net_ns: the flow
-    std::uint64_t dropped = 0;   ///< lost just before this one
+    std::string via;            ///< the reason for the grade, docs/attribution.md
+    std::uint64_t cookie = 0;   ///< with device.net_ns: the flow
+    std::uint64_t dropped = 0;  ///< lost just before this one
   };
 
   std::vector<Entry> packets;
@@ -48,7 +48,9 @@ struct PacketBatch {
   std::vector<std::pair<PacketDevice, std::string>> device_names;  ///< learned since the last batch
   std::vector<std::pair<event::IpAddress, std::string>> names;     ///< of addresses, from DNS
 
-  [[nodiscard]] bool is_empty() const { return packets.empty() && device_names.empty() && names.empty(); }
+  [[nodiscard]] bool is_empty() const {
+    return packets.empty() && device_names.empty() && names.empty();
+  }
   [[nodiscard]] std::span<const std::byte> bytes_of(const Entry& entry) const {
     return std::span(bytes).subspan(entry.offset, entry.bytes);
   }

@@ -85,7 +85,8 @@ Result<bool> is_same(const std::filesystem::path& plain, const std::filesystem::
   }
 }
 
-Status pack_one(Disk& disk, const Layout& layout, std::uint64_t first, const std::stop_token& stop) {
+Status pack_one(Disk& disk, const Layout& layout, std::uint64_t first,
+                const std::stop_token& stop) {
   const auto plain = layout.pcapng(first);
   const auto packed = layout.pcapng_packed(first);
   const std::filesystem::path temporary = packed.string() + ".tmp";
@@ -97,7 +98,8 @@ Status pack_one(Disk& disk, const Layout& layout, std::uint64_t first, const std
     if (auto done = write_frames(disk, from->get(), to->get(), stop); !done) return done;
     const auto same = is_same(plain, temporary);
     if (!same) return std::unexpected(same.error());
-    if (!*same) return fail(Errc::Corrupt, temporary.string() + " did not unpack to what was packed");
+    if (!*same)
+      return fail(Errc::Corrupt, temporary.string() + " did not unpack to what was packed");
     if (auto done = disk.rename(temporary, packed); !done) return done;
     return disk.sync_directory(layout.packets());
   };

@@ -28,7 +28,8 @@ PacketSection::Device& PacketSection::device_of(packet::Blocks& out,
     const auto name = names_.find(entry.device);
     packet::Interface interface;
     interface.link = entry.link;
-    interface.name = name != names_.end() ? name->second : fmt::format("if{}", entry.device.ifindex);
+    interface.name =
+        name != names_.end() ? name->second : fmt::format("if{}", entry.device.ifindex);
     interface.description =
         fmt::format("net namespace {}, index {}", entry.device.net_ns, entry.device.ifindex);
     packet::append_interface(out, interface);

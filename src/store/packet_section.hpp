@@ -40,7 +40,8 @@ class PacketSection {
     std::uint64_t dropped = 0;
   };
   Device& device_of(packet::Blocks& out, const PacketBatch::Entry& entry);
-  [[nodiscard]] std::string comment_of(const PacketBatch& batch, const PacketBatch::Entry& entry) const;
+  [[nodiscard]] std::string comment_of(const PacketBatch& batch,
+                                       const PacketBatch::Entry& entry) const;
 
   const DeviceNames& names_;
   bool says_all_;

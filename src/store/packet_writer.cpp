@@ -39,7 +39,8 @@ Result<End> find_end(const std::filesystem::path& path) {
   std::vector<std::byte> bytes(kReadBytes);
   std::size_t held = 0;
   while (true) {
-    if (held == bytes.size()) bytes.resize(std::min(bytes.size() * 2, kReadBytes + packet::kBlockBytesMax));
+    if (held == bytes.size())
+      bytes.resize(std::min(bytes.size() * 2, kReadBytes + packet::kBlockBytesMax));
     const auto got = (*input)->read(std::span(bytes).subspan(held));
     if (!got) return std::unexpected(got.error());
     held += *got;
@@ -100,7 +101,8 @@ class FilePacketWriter final : public PacketWriter {
 };
 
 Status FilePacketWriter::start() {
-  for (const auto& path : {layout_.packets(), layout_.encrypted(SealStream::Packets, 0).parent_path()})
+  for (const auto& path :
+       {layout_.packets(), layout_.encrypted(SealStream::Packets, 0).parent_path()})
     if (auto done = disk_.make_directory(path); !done) return done;
   const auto files = list_packet_files(disk_, layout_);
   if (!files) return std::unexpected(files.error());

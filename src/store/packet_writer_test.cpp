@@ -19,7 +19,8 @@ using testing::ElementsAre;
 class PacketWriterTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory_ = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+    directory_ = fs::path(testing::TempDir()) /
+                 testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(directory_);
     fs::create_directories(directory_);
   }
@@ -109,7 +110,8 @@ TEST_F(PacketWriterTest, TornTailIsSetAside) {
   EXPECT_THAT(numbers(file), ElementsAre(1, 2));
   EXPECT_THAT(numbers(layout().pcapng(3)), ElementsAre(3));
   const auto& note = writer->recovery_note();
-  EXPECT_TRUE(std::ranges::find(note, std::pair<std::string, std::string>("last_packet", "2")) != note.end());
+  EXPECT_TRUE(std::ranges::find(note, std::pair<std::string, std::string>("last_packet", "2")) !=
+              note.end());
   EXPECT_FALSE(fs::is_empty(layout().quarantine()));
 }
 
@@ -131,9 +133,10 @@ TEST_F(PacketWriterTest, LargeFilesGiveWayAndArePacked) {
   }
   ASSERT_TRUE(writer->append(batch(1)));
   ASSERT_TRUE(pack_packet_files(real_disk(), layout(), nullptr, false, {}));
-  EXPECT_THAT(names(), ElementsAre("00000000000000000001.pcapng.zst", "00000000000000000041.pcapng.zst",
-                                   "00000000000000000081.pcapng.zst", "00000000000000000121.pcapng.zst",
-                                   "00000000000000000161.pcapng"));
+  EXPECT_THAT(names(),
+              ElementsAre("00000000000000000001.pcapng.zst", "00000000000000000041.pcapng.zst",
+                          "00000000000000000081.pcapng.zst", "00000000000000000121.pcapng.zst",
+                          "00000000000000000161.pcapng"));
   EXPECT_EQ(numbers(layout().pcapng_packed(41)).size(), 40U);
   EXPECT_EQ(numbers(layout().pcapng_packed(41)).front(), 41U);
 }
@@ -153,7 +156,8 @@ TEST_F(PacketWriterTest, PackingKeepsEveryByteOfManyFrames) {
 }
 
 TEST_F(PacketWriterTest, BudgetTakesTheOldest) {
-  std::vector<PacketFiles> files{{1, false, true, 100}, {11, false, true, 100}, {21, true, false, 500}};
+  std::vector<PacketFiles> files{
+      {1, false, true, 100}, {11, false, true, 100}, {21, true, false, 500}};
   Limits limits;
   limits.packet_budget_bytes = 150;
   const auto plan = plan_packet_retention(files, limits);

@@ -23,8 +23,8 @@ Status copy_tail(Disk& disk, int from, std::uint64_t begin, const std::filesyste
 
 }  // namespace
 
-Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout,
-                                const std::filesystem::path& path, std::uint64_t end) {
+Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout, const std::filesystem::path& path,
+                                std::uint64_t end) {
   const auto fd = disk.open(path, O_RDWR);
   if (!fd) return std::unexpected(fd.error());
   const auto size = disk.size(fd->get());

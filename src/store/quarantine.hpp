@@ -19,7 +19,6 @@ struct TornTail {
 /// Copies what follows `end` in a segment's file to quarantine/ (durable), then
 /// cuts it off. Errors: Io; the file is then as it was.
 [[nodiscard]] Result<TornTail> move_torn_tail(Disk& disk, const Layout& layout,
-                                              const std::filesystem::path& path,
-                                              std::uint64_t end);
+                                              const std::filesystem::path& path, std::uint64_t end);
 
 }  // namespace alibi::store

@@ -134,8 +134,7 @@ class Recoverer {
 }  // namespace
 
 Result<Recovery> recover(Disk& disk, const Layout& layout, const std::string& boot_id,
-                         bool keeps_plain,
-                         const std::function<void(const event::Record&)>& visit) {
+                         bool keeps_plain, const std::function<void(const event::Record&)>& visit) {
   return Recoverer(disk, layout, boot_id, keeps_plain, visit).run();
 }
 

@@ -69,7 +69,8 @@ Retention plan_retention(Disk& disk, const Layout& layout,
 Status delete_segments(Disk& disk, const Layout& layout,
                        const std::vector<std::uint64_t>& segments) {
   for (const auto first_seq : segments) {
-    if (auto done = remove_encrypted(disk, layout, SealStream::Events, first_seq); !done) return done;
+    if (auto done = remove_encrypted(disk, layout, SealStream::Events, first_seq); !done)
+      return done;
     for (const auto& path : {layout.index(first_seq), layout.packed(first_seq),
                              layout.csv(first_seq), layout.blocks(first_seq)}) {
       const auto removed = disk.remove(path);

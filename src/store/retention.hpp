@@ -21,7 +21,7 @@ struct Retention {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
   std::uint64_t last_seq = 0;
-  std::string rule;  ///< "bytes" or "days"
+  std::string rule;            ///< "bytes" or "days"
   bool is_of_packets = false;  ///< segments, records and last_seq count packets
 
   /// Of the `retention` record.

@@ -51,8 +51,7 @@ class AgeSource : public ByteSource {
       if (got > 0) return static_cast<std::size_t>(got);
       if (got < 0 && errno != EINTR) return fail_errno(errno, "read from age");
       if (got == 0) {
-        if (wait() != 0)
-          ended_ = fail(Errc::Corrupt, "age does not open it with this identity");
+        if (wait() != 0) ended_ = fail(Errc::Corrupt, "age does not open it with this identity");
         return ended_;
       }
     }

@@ -138,8 +138,8 @@ void check_process(const Claims::Process& claim, const std::string& header,
 
 }  // namespace
 
-void check_claims(const Bundle& bundle, const std::vector<std::string>& records,
-                  std::uint64_t size, std::uint64_t epoch_ms, Findings& findings) {
+void check_claims(const Bundle& bundle, const std::vector<std::string>& records, std::uint64_t size,
+                  std::uint64_t epoch_ms, Findings& findings) {
   if (bundle.claims.interval)
     IntervalCheck(bundle, *bundle.claims.interval, size, epoch_ms, findings).run();
   for (const auto& process : bundle.claims.processes)
@@ -150,7 +150,8 @@ std::string claim_text(const Claims& claims) {
   std::string text;
   if (claims.interval) {
     text = "complete from " + event::to_text(claims.interval->from) + " to " +
-           event::to_text(claims.interval->to) + ": nothing is missing, what is withheld is counted";
+           event::to_text(claims.interval->to) +
+           ": nothing is missing, what is withheld is counted";
   }
   for (const auto& process : claims.processes) {
     text += (text.empty() ? "" : "; ") + std::string("all records of process ") + process.process +

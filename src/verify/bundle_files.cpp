@@ -12,7 +12,7 @@ namespace alibi::verify {
 namespace {
 
 constexpr std::array<std::string_view, 11> kNames = {
-    "README.txt", "SHA256SUMS", "checkpoint", "claims.csv", "cosigned.txt", "epochs.txt",
+    "README.txt", "SHA256SUMS", "checkpoint",  "claims.csv",  "cosigned.txt", "epochs.txt",
     "items.csv",  "leaves.csv", "packets.csv", "records.csv", "tree.csv"};
 constexpr std::uint64_t kFileBytesMax = 256ULL << 20;
 constexpr std::string_view kTokenEnding = ".tsr";
@@ -25,9 +25,9 @@ class BundleReader {
   explicit BundleReader(const Directory& top) : top_(top) {}
 
   Result<Bundle> read() {
-    for (auto step : {&BundleReader::list, &BundleReader::read_texts, &BundleReader::check_sums,
-                      &BundleReader::parse_all, &BundleReader::parse_notes,
-                      &BundleReader::split_records}) {
+    for (auto step :
+         {&BundleReader::list, &BundleReader::read_texts, &BundleReader::check_sums,
+          &BundleReader::parse_all, &BundleReader::parse_notes, &BundleReader::split_records}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     return std::move(bundle_);

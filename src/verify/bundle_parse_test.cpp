@@ -25,8 +25,8 @@ TEST(BundleParse, Items) {
 TEST(BundleParse, ItemsThatAreNone) {
   const std::string header = "leaf,from,to,hash,salts\n";
   for (const std::string& text :
-       {std::string(), std::string("leaf\n"), header + "1,0,0,," + kSalt,
-        header + "1,0,0,,\n", header + "1,0,1,," + kSalt + "\n", header + "1,0,0,," + kSalt + ",\n",
+       {std::string(), std::string("leaf\n"), header + "1,0,0,," + kSalt, header + "1,0,0,,\n",
+        header + "1,0,1,," + kSalt + "\n", header + "1,0,0,," + kSalt + ",\n",
         header + "01,0,0,," + kSalt + "\n", header + "1,2,1," + kHash + ",\n",
         header + "1,1,1,," + kSalt + "\n1,0,0,," + kSalt + "\n",
         header + "1,0,1," + kHash + "," + kSalt + "\n",
@@ -63,8 +63,7 @@ TEST(BundleParse, Claims) {
 }
 
 TEST(BundleParse, TlogProof) {
-  const auto proof =
-      parse_tlog_proof("c2sp.org/tlog-proof@v1\nindex 5\n" + kHash + "\n\nnote\n");
+  const auto proof = parse_tlog_proof("c2sp.org/tlog-proof@v1\nindex 5\n" + kHash + "\n\nnote\n");
   ASSERT_TRUE(proof);
   EXPECT_EQ(proof->index, 5U);
   EXPECT_EQ(proof->path.size(), 1U);

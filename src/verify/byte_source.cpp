@@ -45,7 +45,8 @@ class ZstdSource : public ByteSource {
       if (in_.pos == in_.size && !is_full_) {
         const auto got = below_.read(packed_);
         if (!got) return std::unexpected(got.error());
-        if (*got == 0) return is_within_frame_ ? failed("it ends within a frame") : Result<std::size_t>(0);
+        if (*got == 0)
+          return is_within_frame_ ? failed("it ends within a frame") : Result<std::size_t>(0);
         in_ = {packed_.data(), *got, 0};
       }
       const std::size_t hint = ::ZSTD_decompressStream(stream_.get(), &out, &in_);

@@ -36,8 +36,7 @@ std::string text_of(const seal::Leaf& leaf, std::string_view key) {
   return text ? *text : "";
 }
 
-Failure altered_at(const FormCheck& form, const SegmentLeaf& leaf,
-                   std::string reason) {
+Failure altered_at(const FormCheck& form, const SegmentLeaf& leaf, std::string reason) {
   Place place{.leaf = leaf.leaf, .file = form.file};
   if (form.failure) {  // of no weight any more, but a hint where to look
     place.offset = form.failure->place.offset;
@@ -49,20 +48,19 @@ Failure altered_at(const FormCheck& form, const SegmentLeaf& leaf,
 /// The hash of the kept file against the leaf.
 std::optional<Failure> judge_file(const FormCheck& form, const SegmentLeaf& leaf) {
   constexpr const char* kChanged = "the file is not the one that was sealed when it was closed";
-  if (form.form == Form::Packed && (form.file_hash.to_hex() != leaf.packed_sha256 ||
-                                    form.file_bytes != leaf.packed_bytes))
+  if (form.form == Form::Packed &&
+      (form.file_hash.to_hex() != leaf.packed_sha256 || form.file_bytes != leaf.packed_bytes))
     return altered_at(form, leaf, kChanged);
   if (form.form == Form::Encrypted && !leaf.encrypted_sha256.empty() &&
-      (form.file_hash.to_hex() != leaf.encrypted_sha256 ||
-       form.file_bytes != leaf.encrypted_bytes))
+      (form.file_hash.to_hex() != leaf.encrypted_sha256 || form.file_bytes != leaf.encrypted_bytes))
     return altered_at(form, leaf, kChanged);
   return std::nullopt;
 }
 
 /// What is within an age file, where it was opened, and the plain text.
 std::optional<Failure> judge_inside(const FormCheck& form, const SegmentLeaf& leaf) {
-  if (form.packed_hash && (form.packed_hash->to_hex() != leaf.packed_sha256 ||
-                           form.packed_bytes != leaf.packed_bytes))
+  if (form.packed_hash &&
+      (form.packed_hash->to_hex() != leaf.packed_sha256 || form.packed_bytes != leaf.packed_bytes))
     return altered_at(form, leaf, "the decrypted file is not the one that was sealed");
   const bool has_tail = form.form == Form::Plain && form.tail_bytes > 0;
   if (form.plain_hash && !has_tail &&
@@ -102,7 +100,8 @@ FormJudgement judge_form(const SegmentCheck& segment, const FormCheck& form,
     place = {.leaf = segment.first_leaf,
              .file = std::string(seal::name_of(segment.stream)) + "/" +
                      seed_name(segment.stream, segment.number)};
-    return failed(Verdict::Missing, std::move(place), "without its seed the segment cannot be checked");
+    return failed(Verdict::Missing, std::move(place),
+                  "without its seed the segment cannot be checked");
   }
   judged.failure = form.failure || !leaf ? form.failure : judge_inside(form, *leaf);
   return judged;
@@ -156,8 +155,8 @@ void Content::hand_over(SealedSegment segment, bool is_newest) {
   // Findings of an earlier step decide: the order of blocks is not to be relied on.
   if (findings_.failed_by(Step::Order)) return;
   pool_.submit([this, segment = std::move(segment), is_newest] {
-    auto check = check_segment(evidence_, segment, hideable_, is_growing_ && is_newest, inputs_,
-                               progress_);
+    auto check =
+        check_segment(evidence_, segment, hideable_, is_growing_ && is_newest, inputs_, progress_);
     const std::lock_guard lock(mutex_);
     if (!check) {
       if (worst_) worst_ = std::unexpected(check.error());
@@ -185,8 +184,8 @@ Status Content::end(const AskAgain& ask_again) {
 void Content::judge(const SegmentCheck& segment) {
   const auto leaf = segment_leaves_.find({segment.stream, segment.number});
   // A file that no leaf knows yet counts where its blocks are not there.
-  const bool has_all_live =
-      segment.live && !(segment.live->failure && segment.live->failure->verdict == Verdict::Missing);
+  const bool has_all_live = segment.live && !(segment.live->failure &&
+                                              segment.live->failure->verdict == Verdict::Missing);
   if (segment.live && (segment.forms.empty() || (leaf == segment_leaves_.end() && has_all_live)))
     return judge_live(segment);
   if (segment.forms.empty()) return judge_absent(segment);
@@ -197,15 +196,16 @@ void Content::judge(const SegmentCheck& segment) {
                               !inputs_.identity.empty(), is_to_go(segment), is_growing_});
     if (judged.failure) findings_.add(Step::Content, std::move(*judged.failure));
     if (judged.gap) add_gap(report_, std::move(*judged.gap));
-    is_checked = is_checked || (form.is_content_checked &&
-                                (segment.has_seed || form.form == Form::Encrypted));
+    is_checked = is_checked ||
+                 (form.is_content_checked && (segment.has_seed || form.form == Form::Encrypted));
     if (form.tail_bytes > 0)
       add_tail({.file = form.file, .offset = form.plain_bytes - form.tail_bytes});
   }
   if (segment.unsealed_bytes > 0) {
-    add_gap(report_, {{}, "unsealed",
-                            std::to_string(segment.unsealed_bytes) + " bytes of " +
-                                segment.forms.front().file + " stand before sealing began"});
+    add_gap(report_, {{},
+                      "unsealed",
+                      std::to_string(segment.unsealed_bytes) + " bytes of " +
+                          segment.forms.front().file + " stand before sealing began"});
   }
   if (is_checked)
     (segment.stream == seal::Stream::Events ? report_.records : report_.packets) += segment.items;
@@ -217,15 +217,14 @@ void Content::judge_live(const SegmentCheck& segment) {
   if (segment.live->is_content_checked) {
     (segment.stream == seal::Stream::Events ? report_.records : report_.packets) += segment.items;
   } else {
-    add_gap(report_, {segment.first_leaf, "encrypted",
-                      "live/: content not checked, no identity given"});
+    add_gap(report_,
+            {segment.first_leaf, "encrypted", "live/: content not checked, no identity given"});
   }
 }
 
 bool Content::is_to_go(const SegmentCheck& segment) const {
-  return std::ranges::any_of(retentions_, [&](const Retention& retention) {
-    return covers(retention, segment);
-  });
+  return std::ranges::any_of(
+      retentions_, [&](const Retention& retention) { return covers(retention, segment); });
 }
 
 /// A recorder deletes by rule while this is judged: it told so before, in leaves that
@@ -243,21 +242,23 @@ Status Content::explain_lacking(const AskAgain& ask_again) {
     if (!std::ranges::any_of(lacking, [&](const auto* check) { return covers(retention, *check); }))
       continue;
     retentions_.push_back(retention);
-    add_gap(report_, {retention.leaf, "retention",
-                      std::string(seal::name_of(retention.stream)) + " " +
-                          std::to_string(retention.first) + " to " + std::to_string(retention.last) +
-                          " went by rule while this was verified"});
+    add_gap(
+        report_,
+        {retention.leaf, "retention",
+         std::string(seal::name_of(retention.stream)) + " " + std::to_string(retention.first) +
+             " to " + std::to_string(retention.last) + " went by rule while this was verified"});
   }
   return {};
 }
 
 void Content::judge_absent(const SegmentCheck& segment) {
   if (is_to_go(segment)) return;
-  findings_.add(Step::Content, Verdict::Missing,
-                {.leaf = segment.first_leaf,
-                 .file = std::string(seal::name_of(segment.stream)) + "/" +
-                         plain_name(segment.stream, segment.number)},
-                "this file was sealed and is not there, and no leaf says that it was to be deleted");
+  findings_.add(
+      Step::Content, Verdict::Missing,
+      {.leaf = segment.first_leaf,
+       .file = std::string(seal::name_of(segment.stream)) + "/" +
+               plain_name(segment.stream, segment.number)},
+      "this file was sealed and is not there, and no leaf says that it was to be deleted");
 }
 
 void Content::judge_unknown(seal::Stream stream) {

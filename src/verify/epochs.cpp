@@ -12,7 +12,7 @@ std::string key_name(const std::string& origin, std::uint64_t epoch) {
   return origin + "/epoch/" + std::to_string(epoch);
 }
 
-}
+}  // namespace
 
 void Epochs::begin(const Genesis& genesis) { key_ = named_key(0, 0, genesis.epoch_key); }
 

@@ -59,8 +59,8 @@ class Epochs {
   std::map<std::uint64_t, seal::Note> notes_;  ///< of this set, by size, not yet asked for
   std::uint64_t current_ = 0;
   std::uint64_t next_number_ = 0;
-  std::uint64_t leaves_ = 0;  ///< of the epoch so far
-  bool is_over_ = false;      ///< the last leaf ended its epoch
+  std::uint64_t leaves_ = 0;                       ///< of the epoch so far
+  bool is_over_ = false;                           ///< the last leaf ended its epoch
   std::optional<seal::VerificationKey> key_;       ///< of the epoch so far; empty: not sound
   std::optional<seal::VerificationKey> next_key_;  ///< of the one that begins
   std::vector<Check> checks_;

@@ -89,7 +89,8 @@ struct Looker {
       if (!size || entry.is_directory) continue;
       if (entry.bytes > kTokenBytesMax)
         malformed("log/receipts/" + entry.name, "no time-stamp token is that large");
-      out.push_back({*size, std::string(file.substr(dash + 1, file.size() - dash - 5)), entry.name});
+      out.push_back(
+          {*size, std::string(file.substr(dash + 1, file.size() - dash - 5)), entry.name});
     }
     return {};
   }
@@ -129,8 +130,8 @@ struct Looker {
       if (entry.is_directory) malformed(name + "/" + entry.name, kNoDirectory);
       for (const auto& form : {ending, ending + ".zst", ending + ".zst.age"}) {
         if (entry.is_directory || !entry.name.ends_with(form)) continue;
-        const auto number =
-            number_of(std::string_view(entry.name).substr(0, entry.name.size() - form.size()), digits);
+        const auto number = number_of(
+            std::string_view(entry.name).substr(0, entry.name.size() - form.size()), digits);
         if (number) out[*number] += entry.bytes;
       }
     }
@@ -149,9 +150,11 @@ Status look_at_log(const Looker& looker, Evidence& evidence) {
     if (!opened) return std::unexpected(opened.error());
     *directory = std::move(*opened);
   }
-  if (auto done = looker.index_files(evidence.leaves, "log/leaves", ".csv", evidence.leaf_files); !done)
+  if (auto done = looker.index_files(evidence.leaves, "log/leaves", ".csv", evidence.leaf_files);
+      !done)
     return done;
-  if (auto done = looker.index_files(evidence.epochs, "log/epochs", ".txt", evidence.epoch_files); !done)
+  if (auto done = looker.index_files(evidence.epochs, "log/epochs", ".txt", evidence.epoch_files);
+      !done)
     return done;
   if (auto done =
           looker.index_files(evidence.cosigned, "log/cosigned", ".txt", evidence.cosigned_files);

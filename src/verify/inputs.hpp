@@ -32,10 +32,10 @@ struct Inputs {
     std::string bytes;
   };
   std::vector<ReturnedNote> notes;
-  std::string tsa_roots;              ///< PEM; empty: no token is believed
-  std::filesystem::path identity;     ///< of age; empty: none
-  WallNs now;                         ///< what `max_age` is counted to, where `at` is not given
-  std::optional<WallNs> at;           ///< the time that is asked about
+  std::string tsa_roots;           ///< PEM; empty: no token is believed
+  std::filesystem::path identity;  ///< of age; empty: none
+  WallNs now;                      ///< what `max_age` is counted to, where `at` is not given
+  std::optional<WallNs> at;        ///< the time that is asked about
   unsigned threads = 1;
 };
 

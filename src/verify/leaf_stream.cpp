@@ -24,7 +24,8 @@ class LeafFile {
     for (;;) {
       const auto end = buffer_.find('\n', begin_);
       if (end != std::string::npos) {
-        if (end + 1 - begin_ > seal::kLeafBytesMax) return fail(Errc::Corrupt, "the line is too long");
+        if (end + 1 - begin_ > seal::kLeafBytesMax)
+          return fail(Errc::Corrupt, "the line is too long");
         const auto line = std::string_view(buffer_).substr(begin_, end + 1 - begin_);
         begin_ = end + 1;
         return line;
@@ -114,7 +115,8 @@ bool is_within_bounds(const seal::Leaf& leaf) {
 }  // namespace
 
 std::string leaves_name(std::uint64_t index) {
-  return "log/leaves/" + number_name(index / seal::kLeavesPerFile * seal::kLeavesPerFile, 20, ".csv");
+  return "log/leaves/" +
+         number_name(index / seal::kLeavesPerFile * seal::kLeavesPerFile, 20, ".csv");
 }
 
 Status for_each_leaf_line(const Evidence& evidence, std::uint64_t size, Findings& findings,

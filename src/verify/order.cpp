@@ -26,11 +26,12 @@ std::uint64_t distance(std::int64_t a, std::int64_t b) {
 
 void BlockOrder::take(std::uint64_t index, const seal::BlockLeaf& block, Findings& findings) {
   const auto found = [&](bool is_missing, const char* what) {
-    findings.add(Step::Order, is_missing ? Verdict::Missing : Verdict::Reordered,
-                 {.leaf = index, .file = std::string(seal::name_of(block.stream)) + "/" +
-                                         std::to_string(block.segment),
-                  .offset = block.offset},
-                 what);
+    findings.add(
+        Step::Order, is_missing ? Verdict::Missing : Verdict::Reordered,
+        {.leaf = index,
+         .file = std::string(seal::name_of(block.stream)) + "/" + std::to_string(block.segment),
+         .offset = block.offset},
+        what);
   };
   const bool begins = is_first_ || block.segment != segment_;
   if (begins && !is_first_ && block.segment < segment_)
@@ -96,7 +97,8 @@ void RunOrder::end(Report& report) {
 void TimeOrder::fail_overdue(std::uint64_t boot_ns, Findings& findings) {
   for (auto* waiting : {&step_, &silence_}) {
     if (!*waiting || boot_ns <= (*waiting)->until_ns) continue;
-    findings.add(Step::Order, Verdict::GapUnexplained, {.leaf = (*waiting)->leaf}, (*waiting)->text);
+    findings.add(Step::Order, Verdict::GapUnexplained, {.leaf = (*waiting)->leaf},
+                 (*waiting)->text);
     waiting->reset();
   }
 }
@@ -119,7 +121,9 @@ void TimeOrder::take(std::uint64_t index, const seal::Leaf& leaf, bool after_end
   const bool was_clock = before_->type == LeafType::Clock;
   const bool was_told =
       was_clock || before_->type == LeafType::Recovery || before_->type == LeafType::Fault;
-  if (distance(offset_of(leaf.time, leaf.boot), offset_of(before_->time, before_->boot)) > kClockStepNs && !was_clock && !step_)
+  if (distance(offset_of(leaf.time, leaf.boot), offset_of(before_->time, before_->boot)) >
+          kClockStepNs &&
+      !was_clock && !step_)
     step_ = {index, leaf.boot.ns + patience_ns_, "the wall clock was set, and no leaf says so"};
   const std::uint64_t silent_ns = leaf.boot.ns - std::min(leaf.boot.ns, before_->boot.ns);
   if (silent_ns > patience_ns_ && !was_told && !after_end && !silence_) {
@@ -138,8 +142,7 @@ void TimeOrder::end(Report& report) {
   }
 }
 
-void Order::take(std::uint64_t index, const seal::Leaf& leaf, Findings& findings,
-                 Report& report) {
+void Order::take(std::uint64_t index, const seal::Leaf& leaf, Findings& findings, Report& report) {
   time_.take(index, leaf, runs_.has_ended(), findings, report);
   runs_.take(index, leaf, findings, report);
   if (leaf.type != LeafType::Block) return;

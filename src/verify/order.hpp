@@ -82,8 +82,7 @@ class Order {
   explicit Order(const Genesis& genesis)
       : events_(genesis.first_event), packets_(genesis.first_packet), time_(genesis.epoch_ms) {}
 
-  void take(std::uint64_t index, const seal::Leaf& leaf, Findings& findings,
-            Report& report);
+  void take(std::uint64_t index, const seal::Leaf& leaf, Findings& findings, Report& report);
   void end(Report& report);
 
  private:

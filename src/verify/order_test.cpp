@@ -84,23 +84,17 @@ TEST(Order, ACrashNeedsARecoveryLeafSoon) {
 }
 
 TEST(Order, ARecoveryMayStandBeforeTheStart) {
-  EXPECT_EQ(Story()
-                .add(LeafType::Start, 1)
-                .add(LeafType::Recovery, 5)
-                .add(LeafType::Start, 6)
-                .end(),
-            "right");
+  EXPECT_EQ(
+      Story().add(LeafType::Start, 1).add(LeafType::Recovery, 5).add(LeafType::Start, 6).end(),
+      "right");
 }
 
 TEST(Order, SilenceNeedsAReason) {
   EXPECT_EQ(Story().add(LeafType::Start, 1).add(LeafType::Epoch, 31).end(), "right");
   EXPECT_EQ(Story().add(LeafType::Start, 1).add(LeafType::Epoch, 32).end(), "gap clock");
-  EXPECT_EQ(Story()
-                .add(LeafType::Start, 1)
-                .add(LeafType::Epoch, 100)
-                .add(LeafType::Clock, 101)
-                .end(),
-            "right");
+  EXPECT_EQ(
+      Story().add(LeafType::Start, 1).add(LeafType::Epoch, 100).add(LeafType::Clock, 101).end(),
+      "right");
   EXPECT_EQ(Story()
                 .add(LeafType::Start, 1)
                 .add(LeafType::Epoch, 100)

@@ -21,9 +21,9 @@ void conclude(Report& report, const Findings& findings, const Ending& ending) {
   if (!ending.stale.empty()) return pass(Verdict::PassStale, ending.stale);
   if (!report.unwitnessed.empty()) {
     report.place.leaf = report.unwitnessed_from;
-    return pass(Verdict::PassUnwitnessed,
-                "unchanged since it was sealed, by the word of its owner alone for " +
-                    report.unwitnessed);
+    return pass(
+        Verdict::PassUnwitnessed,
+        "unchanged since it was sealed, by the word of its owner alone for " + report.unwitnessed);
   }
   if (!report.gaps.empty())
     return pass(Verdict::PassGaps, "unchanged since it was sealed; the gaps are listed");

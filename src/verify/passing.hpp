@@ -20,7 +20,8 @@ void conclude(Report& report, const Findings& findings, const Ending& ending);
 
 /// By `max_age`, and by how far the leaves reach. `claimed_end`: of a bundle's interval.
 /// Empty: not stale.
-[[nodiscard]] std::string staleness(const Inputs& inputs, const Report& report, WallNs last_leaf_time,
-                                    std::uint64_t epoch_ms, std::optional<WallNs> claimed_end);
+[[nodiscard]] std::string staleness(const Inputs& inputs, const Report& report,
+                                    WallNs last_leaf_time, std::uint64_t epoch_ms,
+                                    std::optional<WallNs> claimed_end);
 
 }  // namespace alibi::verify

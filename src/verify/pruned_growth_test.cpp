@@ -24,8 +24,7 @@ TEST(PrunedGrowth, RootsAreThoseOfTheWholeTree) {
     }
     auto hidden = seal::hidden_ranges(indices, kSize);
     for (auto& range : hidden)
-      range.hash = seal::tree_hash(
-          std::span(leaves).subspan(range.from, range.to - range.from));
+      range.hash = seal::tree_hash(std::span(leaves).subspan(range.from, range.to - range.from));
     const auto roots = roots_of(shown, hidden, sizes);
     EXPECT_EQ(roots.size(), sizes.size());
     for (const auto& [size, root] : roots)
@@ -33,9 +32,7 @@ TEST(PrunedGrowth, RootsAreThoseOfTheWholeTree) {
   }
 }
 
-TEST(PrunedGrowth, NothingFollowsFromNothing) {
-  EXPECT_TRUE(roots_of({}, {}, {1, 2}).empty());
-}
+TEST(PrunedGrowth, NothingFollowsFromNothing) { EXPECT_TRUE(roots_of({}, {}, {1, 2}).empty()); }
 
 }  // namespace
 }  // namespace alibi::verify

@@ -40,22 +40,23 @@ struct Report {
 
   std::string origin;
   std::uint64_t size = 0;
-  std::string root;  ///< b64; empty: not known
+  std::string root;           ///< b64; empty: not known
   std::uint64_t records = 0;  ///< whose bytes were checked
   std::uint64_t packets = 0;
   std::vector<Gap> gaps;
   std::uint64_t gaps_more = 0;
   std::optional<Witnessed> witnessed;
   std::string unwitnessed;  ///< the span that no quorum has seen, in words
-  std::optional<std::uint64_t> unwitnessed_from;  ///< its first leaf, where a quorum saw those before
+  std::optional<std::uint64_t>
+      unwitnessed_from;  ///< its first leaf, where a quorum saw those before
   std::optional<ThirdPartyTime> not_before;
   std::optional<ThirdPartyTime> not_after;
   std::vector<std::string> remarks;  ///< what was not used, and why
 
   bool is_bundle = false;
-  std::string claim;             ///< of a bundle, in words
-  std::uint64_t withheld = 0;    ///< records of its blocks that are hidden
-  bool is_growing = false;       ///< a recorder is writing: judged up to the checkpoint
+  std::string claim;           ///< of a bundle, in words
+  std::uint64_t withheld = 0;  ///< records of its blocks that are hidden
+  bool is_growing = false;     ///< a recorder is writing: judged up to the checkpoint
 };
 
 inline void add_gap(Report& report, Gap gap) {

@@ -41,8 +41,8 @@ void check_rollback(const std::vector<std::uint64_t>& slots, std::uint64_t last,
   // Once an epoch has ended, the key of the next one may be the lowest there is.
   if (lowest > last + (is_over ? 1 : 0)) {
     findings.add(Step::Rollback, Verdict::Rollback, place,
-                 "the key file is at epoch " + std::to_string(greatest) + " and the log ends in epoch " +
-                     std::to_string(last));
+                 "the key file is at epoch " + std::to_string(greatest) +
+                     " and the log ends in epoch " + std::to_string(last));
   } else if (greatest < last && !is_growing) {
     findings.add(Step::Rollback, Verdict::Rollback, place,
                  "the key file is an old one: epoch " + std::to_string(greatest) +

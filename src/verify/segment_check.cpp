@@ -211,8 +211,8 @@ class Checker {
     if (listed != evidence_.live_files.end()) return listed->second;
     // Written since the directory was listed.
     const std::string plain = plain_name(segment_.stream, segment_.number);
-    return std::string(seal::name_of(segment_.stream)) + "-" + plain.substr(0, plain.find('.')) + "-" +
-           std::to_string(block.number) + ".age";
+    return std::string(seal::name_of(segment_.stream)) + "-" + plain.substr(0, plain.find('.')) +
+           "-" + std::to_string(block.number) + ".age";
   }
 
   [[nodiscard]] bool has_live_files() const {
@@ -272,7 +272,8 @@ class Checker {
     }
     text.resize(*got);
     const auto seed = parse_seed(text.substr(0, kSeedTextBytes));
-    const std::string_view bytes = std::string_view(text).substr(std::min(text.size(), kSeedTextBytes));
+    const std::string_view bytes =
+        std::string_view(text).substr(std::min(text.size(), kSeedTextBytes));
     const bool is_events = segment_.stream == seal::Stream::Events;
     if (is_events && !columns) {
       auto known = seal::Columns::from(hideable_, bytes.substr(0, bytes.find('\n')));
@@ -327,10 +328,10 @@ class Checker {
         return {};
       }
       const bool has_header = segment_.stream == seal::Stream::Events && block.offset == 0;
-      const auto wrong = seed_ ? check_block({segment_.stream, columns ? &*columns : nullptr,
-                                              has_header},
-                                             block, seal::block_seed(*seed_, block.number), bytes)
-                               : std::pair{Verdict::Altered, std::string("its seed is no seed")};
+      const auto wrong =
+          seed_ ? check_block({segment_.stream, columns ? &*columns : nullptr, has_header}, block,
+                              seal::block_seed(*seed_, block.number), bytes)
+                : std::pair{Verdict::Altered, std::string("its seed is no seed")};
       if (wrong) {
         fail_block(check, block, wrong->first, wrong->second);
         return {};
@@ -397,7 +398,9 @@ std::optional<std::pair<Verdict, std::string>> check_block(const BlockRules& rul
                                                            const seal::Seed& block_seed,
                                                            std::string_view bytes) {
   static const seal::Columns kNone;
-  const auto altered = [](const char* why) { return std::pair{Verdict::Altered, std::string(why)}; };
+  const auto altered = [](const char* why) {
+    return std::pair{Verdict::Altered, std::string(why)};
+  };
   // Salts are made for as many items as the bytes have: first see that they are those of the leaf.
   if (count_items(rules.stream, bytes) != block.items)
     return altered("the bytes of the block are not those that were sealed");
@@ -406,8 +409,9 @@ std::optional<std::pair<Verdict, std::string>> check_block(const BlockRules& rul
   if (!hashes || hashes->size() != block.items || seal::tree_hash(*hashes) != block.root)
     return altered("the bytes of the block are not those that were sealed");
   if (!has_numbers(rules.stream, bytes, rules.has_header, block.first, block.last))
-    return std::pair{Verdict::Reordered,
-                     std::string("the records of the block do not have the numbers it was sealed with")};
+    return std::pair{
+        Verdict::Reordered,
+        std::string("the records of the block do not have the numbers it was sealed with")};
   return std::nullopt;
 }
 

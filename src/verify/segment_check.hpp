@@ -41,15 +41,16 @@ struct FormCheck {
   std::string file;
   std::uint64_t file_bytes = 0;
   seal::Hash file_hash;
-  std::optional<seal::Hash> packed_hash;  ///< of the packed form within an age file, without the seed
+  std::optional<seal::Hash>
+      packed_hash;  ///< of the packed form within an age file, without the seed
   std::uint64_t packed_bytes = 0;
   std::optional<seal::Hash> plain_hash;  ///< empty: not read to its end
   std::uint64_t plain_bytes = 0;
   bool is_content_checked = false;
-  std::optional<Failure> failure;   ///< of the lowest block
-  std::string refused;              ///< why age does not open it
-  bool lacks_seed = false;          ///< it was opened, and has no seed at its end
-  std::uint64_t tail_bytes = 0;     ///< after the last sealed block
+  std::optional<Failure> failure;  ///< of the lowest block
+  std::string refused;             ///< why age does not open it
+  bool lacks_seed = false;         ///< it was opened, and has no seed at its end
+  std::uint64_t tail_bytes = 0;    ///< after the last sealed block
 };
 
 struct SegmentCheck {

@@ -51,8 +51,10 @@ ThirdParties::Judged ThirdParties::judge(const seal::Note& note, const std::stri
   const auto checkpoint = seal::Checkpoint::from_text(note.text);
   if (!checkpoint || checkpoint->size == 0) return {};
   const auto wrong = [&](std::string reason) {
-    return Judged{{}, Failure{Verdict::BadSignature, {.leaf = checkpoint->size - 1, .file = file},
-                              std::move(reason)}};
+    return Judged{{},
+                  Failure{Verdict::BadSignature,
+                          {.leaf = checkpoint->size - 1, .file = file},
+                          std::move(reason)}};
   };
   const bool is_ours = checkpoint->origin == trusted_->log_key.name &&
                        seal::check_signature(note, trusted_->log_key) == seal::Signed::Yes;
@@ -163,9 +165,9 @@ void ThirdParties::check_root(const Seen& seen, const seal::Hash& root) const {
     findings_->add(Step::ThirdParties, Verdict::Fork, place,
                    "the log showed a witness another history of the same length");
   } else if (!seen.cosigners.names.empty()) {
-    findings_->add(seen.rules.root_step, Verdict::Fork, place,
-                   "cosigned by " + joined(seen.cosigners.names) +
-                       ": another history of the same length");
+    findings_->add(
+        seen.rules.root_step, Verdict::Fork, place,
+        "cosigned by " + joined(seen.cosigners.names) + ": another history of the same length");
   } else {
     findings_->add(seen.rules.root_step, seen.rules.wrong_root, place,
                    "the leaves do not give the root of this note");
@@ -173,10 +175,8 @@ void ThirdParties::check_root(const Seen& seen, const seal::Hash& root) const {
 }
 
 void ThirdParties::believe(std::uint64_t size, std::uint64_t earliest_s, std::uint64_t latest_s,
-                           const std::string& name, const seal::Hash& hash,
-                           WallNs last_leaf_time) {
-  if (is_after(seconds_of(last_leaf_time), earliest_s,
-               inputs_->requirements.clock_difference_s)) {
+                           const std::string& name, const seal::Hash& hash, WallNs last_leaf_time) {
+  if (is_after(seconds_of(last_leaf_time), earliest_s, inputs_->requirements.clock_difference_s)) {
     findings_->add(Step::ThirdParties, Verdict::TimeConflict, {.leaf = size - 1},
                    "the machine's clock is later than " + name + ", who saw this leaf");
   }
@@ -224,11 +224,10 @@ void ThirdParties::take_receipt(std::uint64_t index, const seal::Leaf& leaf) {
   const auto known = by_hash_.find(*leaf.find("sha256"));
   if (known == by_hash_.end()) return;
   const Believed& believed = known->second;
-  if (is_before(seconds_of(leaf.time), believed.time_s,
-                inputs_->requirements.clock_difference_s)) {
-    findings_->add(Step::ThirdParties, Verdict::TimeConflict, {.leaf = index},
-                   "the machine's clock is earlier than " + believed.name +
-                       ", whose answer this leaf holds");
+  if (is_before(seconds_of(leaf.time), believed.time_s, inputs_->requirements.clock_difference_s)) {
+    findings_->add(
+        Step::ThirdParties, Verdict::TimeConflict, {.leaf = index},
+        "the machine's clock is earlier than " + believed.name + ", whose answer this leaf holds");
   }
   if (!report_->not_before)
     report_->not_before = ThirdPartyTime{believed.time_s, believed.name, index};

@@ -24,8 +24,8 @@ namespace alibi::verify {
 class ThirdParties {
  public:
   /// Errors: Usage for roots that cannot be read.
-  static Result<ThirdParties> make(const Inputs& inputs, const Trusted& trusted,
-                                   Findings& findings, Report& report);
+  static Result<ThirdParties> make(const Inputs& inputs, const Trusted& trusted, Findings& findings,
+                                   Report& report);
 
   /// What verdict a wrong signature in a note of the evidence has, and at which step.
   struct Rules {

@@ -37,7 +37,7 @@ enum class Verdict : std::uint8_t {
 /// What is known of the place, and no more.
 struct Place {
   std::optional<std::uint64_t> leaf;
-  std::string file;  ///< relative to what is verified
+  std::string file;                     ///< relative to what is verified
   std::optional<std::uint64_t> offset;  ///< in the plain text of the file
   std::optional<std::uint64_t> record;
 };

@@ -26,8 +26,7 @@ Result<bool> needs_key(const std::filesystem::path& path) {
   return is_bundle(*top) || has_seal(*top);
 }
 
-Result<Report> verify(const std::filesystem::path& path, const Inputs& inputs,
-                      Progress& progress) {
+Result<Report> verify(const std::filesystem::path& path, const Inputs& inputs, Progress& progress) {
   const auto top = Directory::open(path);
   if (!top) return std::unexpected(top.error());
   if (is_bundle(*top)) return verify_bundle(path, inputs);

@@ -69,8 +69,9 @@ class BundleCheck {
       shown.emplace(index, seal::leaf_hash(leaf.line));
     const auto root = seal::root_of_pruned(shown, bundle_.hidden_leaves, report_.size);
     if (!root || *root != trusted_.checkpoint.root) {
-      bad({}, "tree.csv", root ? "leaves.csv and tree.csv do not give the root of the checkpoint"
-                               : root.error().message);
+      bad({}, "tree.csv",
+          root ? "leaves.csv and tree.csv do not give the root of the checkpoint"
+               : root.error().message);
       return {};
     }
     if (auto done = check_proofs(shown); !done) return done;
@@ -137,7 +138,8 @@ class BundleCheck {
   // Step 4.
   void check_epochs() {
     const auto first = bundle_.leaves.find(0);
-    if (first == bundle_.leaves.end()) return bad({}, "leaves.csv", "the genesis leaf is not shown");
+    if (first == bundle_.leaves.end())
+      return bad({}, "leaves.csv", "the genesis leaf is not shown");
     if (bundle_.claims.origin != trusted_.log_key.name) {
       findings_.add(Step::Genesis, Verdict::WrongKey, {.file = "claims.csv"},
                     "the claims are about another log");

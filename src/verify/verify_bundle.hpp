@@ -10,7 +10,6 @@
 namespace alibi::verify {
 
 /// Errors: as verify().
-[[nodiscard]] Result<Report> verify_bundle(const std::filesystem::path& path,
-                                           const Inputs& inputs);
+[[nodiscard]] Result<Report> verify_bundle(const std::filesystem::path& path, const Inputs& inputs);
 
 }  // namespace alibi::verify

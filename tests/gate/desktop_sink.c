@@ -5,15 +5,17 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 
-static int notify(sd_bus_message *message, void *data, sd_bus_error *error) {
+static int notify(sd_bus_message* message, void* data, sd_bus_error* error) {
   const char *application, *icon, *summary, *body;
   unsigned replaces;
   (void)data;
   (void)error;
-  int failure = sd_bus_message_read(message, "susss", &application, &replaces, &icon, &summary, &body);
+  int failure =
+      sd_bus_message_read(message, "susss", &application, &replaces, &icon, &summary, &body);
   if (failure < 0) return failure;
   printf("%s|", summary);
-  for (const char *c = body; *c; c++) putchar(*c == '\n' ? '|' : *c);
+  for (const char* c = body; *c; c++)
+    putchar(*c == '\n' ? '|' : *c);
   putchar('\n');
   fflush(stdout);
   return sd_bus_reply_method_return(message, "u", 7U);
@@ -25,12 +27,12 @@ static const sd_bus_vtable methods[] = {
     SD_BUS_VTABLE_END,
 };
 
-int main(int count, char **words) {
-  sd_bus *bus = NULL;
+int main(int count, char** words) {
+  sd_bus* bus = NULL;
   if (count != 2 || sd_bus_new(&bus) < 0 || sd_bus_set_address(bus, words[1]) < 0 ||
       sd_bus_set_bus_client(bus, 1) < 0 || sd_bus_start(bus) < 0 ||
-      sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/Notifications", "org.freedesktop.Notifications",
-                               methods, NULL) < 0 ||
+      sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/Notifications",
+                               "org.freedesktop.Notifications", methods, NULL) < 0 ||
       sd_bus_request_name(bus, "org.freedesktop.Notifications", 0) < 0)
     return 1;
   puts("ready");

@@ -21,9 +21,9 @@ struct {
 } marker_option SEC(".maps");
 
 SEC("sockops")
-int marker(struct bpf_sock_ops *ops) {
+int marker(struct bpf_sock_ops* ops) {
   __u32 zero = 0;
-  struct option *option = bpf_map_lookup_elem(&marker_option, &zero);
+  struct option* option = bpf_map_lookup_elem(&marker_option, &zero);
   if (!option) return 1;
   __u32 bytes = option->bytes;
   switch (ops->op) {

@@ -91,7 +91,8 @@ int write_log(const Wanted& wanted) {
     limits.reserve_bytes = 0;
   }
   const auto layout = store::Layout::of(wanted.directory);
-  if (auto done = store::mount_memory(layout, 64 << 20); !done) return failed("mount", done.error());
+  if (auto done = store::mount_memory(layout, 64 << 20); !done)
+    return failed("mount", done.error());
   offset_ns = wall_now().ns - static_cast<std::int64_t>(boot_now().ns);
   std::optional<seal::Sealer> sealer;
   if (wanted.is_sealed)
@@ -101,8 +102,7 @@ int write_log(const Wanted& wanted) {
   auto log = store::LogWriter::open(wanted.directory, boot_id, limits, store::real_disk(),
                                     sealer ? &*sealer : nullptr);
   if (!log) return failed("open the log", log.error());
-  auto packets = store::PacketWriter::open(layout, limits, store::real_disk(),
-                                           (*log)->sealing());
+  auto packets = store::PacketWriter::open(layout, limits, store::real_disk(), (*log)->sealing());
   if (!packets) return failed("open the packets", packets.error());
   if (sealer) sealer->start();
   std::vector<event::Record> first = {record_of(event::Kind::RecorderStart, 0)};
@@ -121,8 +121,8 @@ int write_log(const Wanted& wanted) {
     (*packets)->tick(boot_now());
     (void)(*log)->tick(boot_now());
     if (wanted.rate != 0)
-      std::this_thread::sleep_until(
-          began + std::chrono::microseconds(number * 1'000'000 / wanted.rate));
+      std::this_thread::sleep_until(began +
+                                    std::chrono::microseconds(number * 1'000'000 / wanted.rate));
   }
   std::vector<event::Record> last = {record_of(event::Kind::RecorderStop, 0)};
   (void)(*log)->append(last);
@@ -160,7 +160,9 @@ int main(int argc, char** argv) {
       wanted.directory = word;
   }
   if (wanted.directory.empty()) {
-    std::fprintf(stderr, "usage: seal_writer DIR [--records N] [--rate R] [--small] [--unsealed] [--close]\n");
+    std::fprintf(
+        stderr,
+        "usage: seal_writer DIR [--records N] [--rate R] [--small] [--unsealed] [--close]\n");
     return 2;
   }
   struct sigaction action {};

@@ -22,17 +22,20 @@ static int ask(const char* request, char* answer, size_t room) {
   size_t length = strlen(request);
   if (send(fd, request, length, 0) != (ssize_t)length) return -1;
   size_t got = 0;
-  for (ssize_t n; got < room - 1 && (n = recv(fd, answer + got, room - 1 - got, 0)) > 0;) got += (size_t)n;
+  for (ssize_t n; got < room - 1 && (n = recv(fd, answer + got, room - 1 - got, 0)) > 0;)
+    got += (size_t)n;
   answer[got] = 0;
   close(fd);
   return 0;
 }
 
-static const char kBrowser[] = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+static const char kBrowser[] =
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 
 static int read_board(char* answer, size_t room) {
   char request[512];
-  snprintf(request, sizeof request, "GET /board HTTP/1.0\r\nHost: %s\r\nUser-Agent: %s\r\n\r\n", host, kBrowser);
+  snprintf(request, sizeof request, "GET /board HTTP/1.0\r\nHost: %s\r\nUser-Agent: %s\r\n\r\n",
+           host, kBrowser);
   return ask(request, answer, room);
 }
 
