@@ -29,7 +29,7 @@ class Scratch {
   Scratch() {
     std::string name =
         (::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + std::string("/alibi_fuzz_XXXXXX");
-    layout_.directory = ::mkdtemp(name.data());
+    layout_.directory = layout_.content = ::mkdtemp(name.data());
     std::filesystem::create_directories(layout_.events());
   }
   ~Scratch() {
