@@ -4,15 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
+#include "store/age_program.hpp"
 #include "verify/byte_source.hpp"
 
 namespace alibi::verify {
@@ -77,9 +76,7 @@ class AgeSource : public ByteSource {
   }
 
   int wait() {
-    int status = -1;
-    while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = store::wait_for_program(child_);
     child_ = -1;
     return status;
   }
@@ -108,23 +105,9 @@ Result<std::unique_ptr<ByteSource>> age_source(ByteSource& below,
   UniqueFd from_child(out[0]);
   const UniqueFd child_out(out[1]);
 
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, child_in.get(), STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, child_out.get(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::string program = "age";
-  std::string decrypt = "-d";
-  std::string with = "-i";
-  std::string path = identity.string();
-  char* arguments[] = {program.data(), decrypt.data(), with.data(), path.data(), nullptr};
-  pid_t child = -1;
-  const int error = ::posix_spawnp(&child, "age", &actions, nullptr, arguments, environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT)
-    return fail(Errc::Unsupported, "--identity needs the program age; install it");
-  if (error != 0) return fail_errno(error, "start age");
-  return std::make_unique<AgeSource>(below, child, std::move(to_child), std::move(from_child));
+  const auto child = store::start_age(child_in.get(), child_out.get(), identity);
+  if (!child) return std::unexpected(child.error());
+  return std::make_unique<AgeSource>(below, *child, std::move(to_child), std::move(from_child));
 }
 
 }  // namespace alibi::verify

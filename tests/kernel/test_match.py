@@ -156,10 +156,7 @@ def test_untranslated(directory, left, router, server, outside):
 
 def test_translated(directory, left, router, server, outside, how):
     """Only the clients are recorded, and the capture is behind the translation."""
-    router.run("nft", "flush", "ruleset")
-    router.run("nft", "add", "table", "ip", "nat")
-    router.run("nft", "add", "chain", "ip", "nat", "post", "{ type nat hook postrouting priority 100; }")
-    router.run("nft", "add", "rule", "ip", "nat", "post", "oifname", outside, *how)
+    translate(router, outside, how)
     file, log = directory.path / f"{how[-1]}.pcap", directory.path / how[-1]
     capture = Capture(router, outside, file)
     server.tell(True)
@@ -171,7 +168,8 @@ def test_translated(directory, left, router, server, outside, how):
     print(f"{' '.join(how)}: {right} of {CLIENTS} right, with a clock 6 days behind {moved}")
 
 
-def test(directory):
+def stand():
+    """A client, a router and a server, each in a namespace; and the router's device to the server."""
     left, router, right = NetNs("left"), NetNs("router"), NetNs("right")
     connect(left, f"{CLIENT}/24", router, f"{ROUTER_INSIDE}/24")
     outside, _ = connect(router, f"{ROUTER_OUTSIDE}/24", right, f"{SERVER}/24")
@@ -182,6 +180,18 @@ def test(directory):
         router.run("nft", "list", "ruleset")
     except RuntimeError as why:
         raise Skip(f"no nftables: {why}") from None
+    return left, router, right, outside
+
+
+def translate(router, outside, how):
+    router.run("nft", "flush", "ruleset")
+    router.run("nft", "add", "table", "ip", "nat")
+    router.run("nft", "add", "chain", "ip", "nat", "post", "{ type nat hook postrouting priority 100; }")
+    router.run("nft", "add", "rule", "ip", "nat", "post", "oifname", outside, *how)
+
+
+def test(directory):
+    left, router, right, outside = stand()
     server = act(serve, netns=right)
     server.hear()
     test_untranslated(directory, left, router, server, outside)

@@ -6,13 +6,12 @@ import socket
 import sys
 
 import harness
-from harness import ALIBI, NetNs, Skip, act, alibi, connect, equal, json_lines, that
-from test_match import CLIENT, ROUTER_INSIDE, ROUTER_OUTSIDE, SERVER, Capture, clients_of, shifted
+from harness import ALIBI, act, alibi, equal, json_lines, that
+from test_match import ROUTER_OUTSIDE, SERVER, SIX_DAYS_S, Capture, clients_of, shifted, stand, translate
 
 PORT = 8096
 CLIENTS = 20
 LEAST = 18  # on a busy machine tcpdump may lose the packets that tell
-SIX_DAYS_S = 6 * 24 * 3600
 
 # Each child is a process of its own that asks twice, in words of its own.
 CLIENT_PROGRAM = f"""
@@ -69,10 +68,7 @@ def score(log, file, pids, offset_s):
 
 
 def behind(directory, left, router, server, outside, name, translation, options):
-    router.run("nft", "flush", "ruleset")
-    router.run("nft", "add", "table", "ip", "nat")
-    router.run("nft", "add", "chain", "ip", "nat", "post", "{ type nat hook postrouting priority 100; }")
-    router.run("nft", "add", "rule", "ip", "nat", "post", "oifname", outside, *translation)
+    translate(router, outside, translation)
     file, log = directory.path / f"{name}.pcap", directory.path / name
     capture = Capture(router, outside, file, "udp")
     server.tell(True)
@@ -85,24 +81,15 @@ def behind(directory, left, router, server, outside, name, translation, options)
 
 
 def test(directory):
-    left, router, right = NetNs("left"), NetNs("router"), NetNs("right")
-    connect(left, f"{CLIENT}/24", router, f"{ROUTER_INSIDE}/24")
-    outside, _ = connect(router, f"{ROUTER_OUTSIDE}/24", right, f"{SERVER}/24")
-    left.ip("route", "add", "default", "via", ROUTER_INSIDE)
-    right.ip("route", "add", "default", "via", ROUTER_OUTSIDE)
-    router.sysctl("net.ipv4.ip_forward", 1)
-    try:
-        router.run("nft", "list", "ruleset")
-    except RuntimeError as why:
-        raise Skip(f"no nftables: {why}") from None
+    left, router, right, outside = stand()
     server = act(serve, netns=right)
     server.hear()
-    stand = (directory, left, router, server, outside)
-    kept = behind(*stand, "kept ports", ["masquerade"], [])
+    network = (directory, left, router, server, outside)
+    kept = behind(*network, "kept ports", ["masquerade"], [])
     that(min(kept) >= LEAST, "flows whose port was kept")
-    told = behind(*stand, "other ports, payloads known", ["masquerade", "random"], ["--packets", "64"])
+    told = behind(*network, "other ports, payloads known", ["masquerade", "random"], ["--packets", "64"])
     that(min(told) >= LEAST, "flows whose words are in the packet log")
-    behind(*stand, "other ports, headers only", ["masquerade", "random"], [])  # nothing tells: all may abstain
+    behind(*network, "other ports, headers only", ["masquerade", "random"], [])  # nothing tells: all may abstain
     server.tell(False)
     server.finish()
 
