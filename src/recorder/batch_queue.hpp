@@ -29,8 +29,7 @@ struct Batch {
   bool ends_predecessor = false;  ///< all that the programs of an earlier build told is in here
 
   [[nodiscard]] bool has_content() const {
-    return !records.empty() || !packets.packets.empty() || !packets.names.empty() ||
-           !packets.device_names.empty() || !ends.empty() || !forgotten.empty();
+    return !records.empty() || !packets.is_empty() || !ends.empty() || !forgotten.empty();
   }
 };
 
