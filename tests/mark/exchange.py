@@ -1,4 +1,16 @@
-"""A small exchange that several tests use: a connection and a datagram."""
+"""What several tests exchange: a connection and a datagram; bytes that are answered by their hash."""
+
+# Takes IPv4 as well, and answers each connection with the SHA-256 of all that came.
+SINK = """
+import hashlib, socket
+server = socket.socket(socket.AF_INET6); server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(("::", 5000)); server.listen(8); print("ready")
+while True:
+    peer, _ = server.accept()
+    digest = hashlib.sha256()
+    while data := peer.recv(65536): digest.update(data)
+    peer.sendall(digest.digest()); peer.close()
+"""
 
 SERVER = """
 import socket, sys

@@ -7,18 +7,7 @@ import time
 
 import box
 import wire
-
-SINK = """
-import hashlib, socket, sys
-family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
-server = socket.socket(family); server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-server.bind((sys.argv[1], 5000)); server.listen(8); print("ready")
-while True:
-    peer, _ = server.accept()
-    digest = hashlib.sha256()
-    while data := peer.recv(65536): digest.update(data)
-    peer.sendall(digest.digest()); peer.close()
-"""
+from exchange import SINK
 
 SOURCE = """
 import hashlib, os, socket, sys, time
@@ -35,7 +24,7 @@ assert answer == digest.digest(); print("equal")
 
 
 def run(b, address, device, mtu, change=lambda: None, rounds=4):
-    server = b.python(b.right, SINK, address)
+    server = b.python(b.right, SINK)
     assert server.stdout.readline() == "ready\n"
     capture = b.capture("mtu.pcap")
     source = b.python(b.left, SOURCE, address, rounds)
@@ -89,7 +78,7 @@ def test(b):
 
 
 def run_large(b):
-    server = b.python(b.right, SINK, box.RIGHT4)
+    server = b.python(b.right, SINK)
     assert server.stdout.readline() == "ready\n"
     capture = b.capture("large.pcap")
     source = b.python(b.left, SOURCE, box.RIGHT4, 10)

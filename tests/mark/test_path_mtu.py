@@ -9,20 +9,10 @@ import between
 import box
 import wire
 from between import RIGHT
+from exchange import SINK
 
 PATH_MTU = 1300
 GRACE_SECONDS = 0.2  # from the message on the wire until the sender has understood it
-
-SINK = """
-import hashlib, socket
-server = socket.socket(socket.AF_INET6); server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-server.bind(("::", 5000)); server.listen(8); print("ready")
-while True:
-    peer, _ = server.accept()
-    digest = hashlib.sha256()
-    while data := peer.recv(65536): digest.update(data)
-    peer.sendall(digest.digest()); peer.close()
-"""
 
 # Begins, waits for the word that the way is narrower, goes on.
 SOURCE = """
