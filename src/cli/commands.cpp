@@ -99,6 +99,16 @@ constexpr Entry kCommands[] = {
     {"version", "the version of this program", "  alibi version\n", make_version},
 };
 
+/// Shows the arguments of a command as its pages do: those that may come again with dots.
+class UsageFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_usage(const CLI::Option* option) const override {
+    const std::string name =
+        option->get_name() + (option->get_items_expected_max() > 1 ? "..." : "");
+    return option->get_required() ? name : "[" + name + "]";
+  }
+};
+
 std::string overview() {
   std::string text =
       "Alibi records which program on this machine did what, and who started it.\n\n"
@@ -239,6 +249,7 @@ void configure(CLI::App& app, const Entry& entry, Command& command) {
   app.name(std::string("alibi ") + entry.name);
   app.footer("Examples:\n" + std::string(entry.examples));
   app.set_help_flag("-h,--help", "Print this help and exit");
+  app.formatter(std::make_shared<UsageFormatter>());
   app.get_formatter()->column_width(28);
   command.declare(app);
 }

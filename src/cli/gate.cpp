@@ -19,16 +19,17 @@ namespace {
 class Gate : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("WHAT", what_, "status: what the gate at work does and did")
-        ->check(CLI::IsMember({"status"}));
+    app.add_option("status", what_, "What the gate at work does and did")
+        ->type_name("")
+        ->check(CLI::IsMember({"status"}).description(""));
     app.add_option("--dev", devices_, "Devices whose incoming packets pass the gate")
         ->delimiter(',')
         ->type_name("DEVICE");
     app.add_option("--policy", policy_, "What to do with marks (docs/examples/gate.toml)")
         ->type_name("FILE");
-    app.add_option("--dir", directory_, "Log of the marks that were seen")
-        ->type_name("DIR")
-        ->capture_default_str();
+    app.add_option("--dir", directory_,
+                   fmt::format("Log of the marks that were seen [{}]", directory_))
+        ->type_name("DIR");
     app.add_flag("--check", is_check_, "Only read the policy, and say whether it is right");
     app.add_flag("--nft", is_nft_, "Print rules for nftables that do what those can, and exit");
     app.add_flag("--keep", is_keep_, "The programs stay attached when this process ends");

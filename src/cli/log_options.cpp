@@ -48,14 +48,20 @@ void StyleOptions::declare(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "always", "never"}));
 }
 
+void StyleOptions::declare_whole(CLI::App& app) {
+  app.add_flag("--whole", is_whole, "Command lines and lines as a whole, however long");
+}
+
 report::Style StyleOptions::style() const {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
   const bool is_dumb = terminal && std::string_view(terminal) == "dumb";
   const bool is_wanted = is_terminal() && !(no_colour && *no_colour) && !is_dumb;
-  return {.has_colour = colour == "always" || (colour == "auto" && is_wanted),
-          .columns = columns(),
-          .zone = zone()};
+  report::Style style{.has_colour = colour == "always" || (colour == "auto" && is_wanted),
+                      .columns = columns(),
+                      .zone = zone()};
+  if (is_whole) style.columns = style.command_columns = 0;
+  return style;
 }
 
 void tell_encrypted(const LogOption& log) {
@@ -80,6 +86,15 @@ Result<std::unique_ptr<store::LogReader>> open_log(const LogOption& log) {
     error.message += "; is the directory right (--dir), and was anything recorded?";
   if (error.code == Errc::Denied) error.message += "; only root may read the log";
   return std::unexpected(std::move(error));
+}
+
+Result<int> answer_from(const LogOption& log,
+                        const std::function<Result<int>(store::LogReader&)>& answer) {
+  const auto reader = open_log(log);
+  if (!reader) return std::unexpected(reader.error());
+  const auto status = answer(**reader);
+  DamageWarning(**reader).tell_new();
+  return status ? status_after(**reader, *status) : status;
 }
 
 void DamageWarning::tell_new() {

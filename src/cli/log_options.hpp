@@ -3,6 +3,7 @@
 // looks, and what has to be said about damage.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,12 +37,18 @@ struct StyleOptions {
   bool is_json = false;
   std::string colour = "auto";
   bool is_local = false;
+  bool is_whole = false;
   void declare(CLI::App& app);
+  void declare_whole(CLI::App& app);  ///< of answers that have command lines beside others
   [[nodiscard]] report::Style style() const;
   [[nodiscard]] report::Zone zone() const {
     return is_local ? report::Zone::Local : report::Zone::Utc;
   }
 };
+
+/// Exit status of one answer from the log: opens it, has `answer` print, says what was damaged.
+Result<int> answer_from(const LogOption& log,
+                        const std::function<Result<int>(store::LogReader&)>& answer);
 
 /// Opens the log. Errors: as LogReader::open, with what to do.
 Result<std::unique_ptr<store::LogReader>> open_log(const LogOption& log);

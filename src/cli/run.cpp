@@ -54,7 +54,7 @@ class Run : public Command {
         ->check(CLI::IsMember({"text", "json"}));
     app.add_option("command", command_,
                    "Command to run, with its arguments; -- before it is optional")
-        ->type_name("CMD ARG...");
+        ->type_name("CMD ARG");
   }
 
   std::vector<std::string>* rest() override { return &command_; }

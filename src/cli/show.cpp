@@ -79,14 +79,14 @@ class Show : public Command {
         ->take_all();
     app.add_option("--pid", pid_, "Only of this process id")
         ->type_name("N")
-        ->check(CLI::Range(1U, 4194304U));
+        ->check(CLI::Range(1U, 4194304U).description(""));
     app.add_option("--process", process_, "Only of this process, pid@start")->type_name("PROCESS");
     app.add_option("--exe", exe_, "Only of this program: whole path, or its last part")
         ->type_name("PATH");
     app.add_option("--addr", address_, "Only with this address on either side")->type_name("ADDR");
     app.add_option("--port", port_, "Only with this port on either side")
         ->type_name("N")
-        ->check(CLI::Range(0, 65535));
+        ->check(CLI::Range(0, 65535).description(""));
     app.add_option("--name", name_, "Only about this name; .example.org for all under it")
         ->type_name("NAME");
     app.add_flag("--follow", is_follow_, "Go on with new records until interrupted");

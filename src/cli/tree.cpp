@@ -38,26 +38,18 @@ class Tree : public Command {
         ->type_name("TIME");
     directory_.declare(app);
     style_.declare(app);
+    style_.declare_whole(app);
   }
 
   Result<int> run() override {
     const auto question = make_question();
     if (!question) return std::unexpected(question.error());
-    auto reader = open_log(directory_);
-    if (!reader) return std::unexpected(reader.error());
-    const auto answer = query::tree(**reader, *question);
-    DamageWarning(**reader).tell_new();
-    if (!answer) return during(process_, answer.error());
-    tell_others(*answer, style_.zone());
-    Output out;
-    if (style_.is_json) {
-      for (const std::string& line : report::to_json_lines(*answer))
-        out.write(line + "\n");
-    } else {
-      out.write(report::to_text(*answer, style_.style()));
-    }
-    const auto printed = out.finish();
-    return printed ? status_after(**reader, *printed) : printed;
+    return answer_from(directory_, [&](store::LogReader& reader) -> Result<int> {
+      const auto answer = query::tree(reader, *question);
+      if (!answer) return during(process_, answer.error());
+      tell_others(*answer, style_.zone());
+      return print(*answer);
+    });
   }
 
  private:
@@ -84,6 +76,17 @@ class Tree : public Command {
       question.at = *at;
     }
     return question;
+  }
+
+  Result<int> print(const query::TreeAnswer& answer) const {
+    Output out;
+    if (!style_.is_json) {
+      out.write(report::to_text(answer, style_.style()));
+      return out.finish();
+    }
+    for (const std::string& line : report::to_json_lines(answer))
+      out.write(line + "\n");
+    return out.finish();
   }
 
   std::string process_;

@@ -104,7 +104,12 @@ std::string limits_text(const Report& report, report::Zone zone) {
     text += " For " + report.unwitnessed + " there is only the word of whoever held the keys.";
   return text +
          " This does not prove that the computer was free of hostile control while it wrote them, "
-         "nor who used it.\n";
+         "nor who used it.\n\n"
+         "What root can still do: from the moment somebody is root, new records are his word. He "
+         "can "
+         "blind the sensors, invent events, stop the recorder and destroy the log. What an epoch "
+         "sealed before that moment he cannot change unseen; what a witness saw, not even the "
+         "owner of the keys. More: docs/verdicts.md.\n";
 }
 
 Json place_json(const verify::Place& place) {

@@ -53,22 +53,19 @@ class Who : public Command {
     app.add_option("--at", at_, "Only what was alive at this time")->type_name("TIME");
     directory_.declare(app);
     style_.declare(app);
+    style_.declare_whole(app);
   }
 
   Result<int> run() override {
     const auto question = make_question();
     if (!question) return std::unexpected(question.error());
-    auto reader = open_log(directory_);
-    if (!reader) return std::unexpected(reader.error());
-    const auto answer = query::who(**reader, *question);
-    if (!answer) return std::unexpected(answer.error());
-    DamageWarning(**reader).tell_new();
-    if (answer->flows.empty() && answer->names.empty()) {
-      explain_nothing(**reader, *answer, style_.zone());
-      return status_after(**reader, static_cast<int>(Errc::NotFound));
-    }
-    const auto printed = print(*answer);
-    return printed ? status_after(**reader, *printed) : printed;
+    return answer_from(directory_, [&](store::LogReader& reader) -> Result<int> {
+      const auto answer = query::who(reader, *question);
+      if (!answer) return std::unexpected(answer.error());
+      if (!answer->flows.empty() || !answer->names.empty()) return print(*answer);
+      explain_nothing(reader, *answer, style_.zone());
+      return static_cast<int>(Errc::NotFound);
+    });
   }
 
  private:

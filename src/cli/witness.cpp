@@ -41,12 +41,11 @@ class WitnessCommand : public Command {
                    "without: serves")
         ->type_name("ACTION")
         ->expected(0, 2);
-    app.add_option("--dir", directory_, "Key and state of the witness")
-        ->type_name("DIR")
-        ->capture_default_str();
-    app.add_option("--listen", listen_, "Where to serve HTTP")
-        ->type_name("ADDR:PORT")
-        ->capture_default_str();
+    app.add_option("--dir", directory_,
+                   fmt::format("Key and state of the witness [{}]", directory_.string()))
+        ->type_name("DIR");
+    app.add_option("--listen", listen_, fmt::format("Where to serve HTTP [{}]", listen_))
+        ->type_name("ADDR:PORT");
     app.add_option("--prefix", prefix_, "Beginning of the paths that are served, such as /w1")
         ->type_name("PATH");
     app.add_option("--log", logs_, "A log to serve: its verification key, or a file of such keys")

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "packet/headers.hpp"
+
 namespace alibi::recorder {
 
 const alibi_header* view_header(std::span<const std::byte> bytes) {
@@ -92,13 +94,9 @@ std::string flow_id(std::uint64_t cookie, std::uint32_t net_ns) {
 
 std::string protocol_name(std::uint16_t family, std::uint32_t protocol) {
   if (family == AF_PACKET) return "packet";
-  switch (protocol) {
-    case IPPROTO_TCP: return "tcp";
-    case IPPROTO_UDP: return "udp";
-    case IPPROTO_ICMP: return "icmp";
-    case IPPROTO_ICMPV6: return "icmp6";
-    default: return std::to_string(protocol);
-  }
+  // Sockets know numbers that no packet has (IPPROTO_MPTCP is 262).
+  if (protocol > UINT8_MAX) return std::to_string(protocol);
+  return packet::protocol_name(static_cast<std::uint8_t>(protocol));
 }
 
 event::ProcessKey key_of(const alibi_process_key& key) {

@@ -15,7 +15,8 @@ enum class Zone : std::uint8_t { Utc, Local };
 
 struct Style {
   bool has_colour = false;
-  std::size_t columns = 0;  ///< cut lines of lists there; 0: never
+  std::size_t columns = 0;            ///< cut lines of lists there; 0: never
+  std::size_t command_columns = 100;  ///< cut command lines of relatives there; 0: never
   Zone zone = Zone::Utc;
 
   [[nodiscard]] std::string paint(Ink ink, std::string_view text) const;

@@ -78,6 +78,28 @@ TEST(WhoText, FlowsOfOneProcessAreOneParagraph) {
   EXPECT_EQ(text.find("certainty"), text.rfind("certainty"));
 }
 
+query::TreeAnswer tree_of(const std::string& argument) {
+  query::TreeAnswer answer;
+  query::Process process{
+      .key = {.start_us = 5, .pid = 7}, .exe = "/bin/sh", .args = {"sh", argument}};
+  answer.ancestors.push_back(process);
+  answer.root.process = process;
+  answer.root.end = WallNs{2'000'000'000};
+  answer.root.exit = "0";
+  return answer;
+}
+
+TEST(TreeText, LongCommandLinesGiveWay) {
+  const query::TreeAnswer answer = tree_of(std::string(5000, 'x') + "END");
+  EXPECT_LT(to_text(answer, {}).size(), 600U);
+  EXPECT_THAT(to_text(answer, {}), HasSubstr("exit 0]"));
+  // On a narrow terminal how it ended is still there.
+  EXPECT_THAT(to_text(answer, {.columns = 80}), HasSubstr("…  [00:00:00.000, 2.0 s, exit 0]\n"));
+  EXPECT_THAT(to_text(answer, {.command_columns = 0}), HasSubstr("xEND  [00:00"));
+  EXPECT_THAT(to_text(tree_of("short"), {}),
+              HasSubstr("sh short  [00:00:00.000, 2.0 s, exit 0]\n"));
+}
+
 TEST(Colour, OnlyWhenAsked) {
   query::WhoAnswer answer;
   answer.flows.push_back(refused_by_curl());

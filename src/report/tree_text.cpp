@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "report/text.hpp"
 
 namespace alibi::report {
@@ -15,7 +17,7 @@ class TreeText {
 
   void add_ancestors(const std::vector<query::Process>& chain) {
     for (std::size_t i = chain.size(); i-- > 0; ++depth_) {
-      add_line(head_of(depth_), label_of(chain[i]), command_of(chain[i].args), Ink::Plain);
+      add_line(head_of(depth_), label_of(chain[i]), command_of(chain[i].args), "", Ink::Plain);
     }
   }
 
@@ -28,13 +30,20 @@ class TreeText {
  private:
   static constexpr std::string_view kCorner = "└─ ";
   static constexpr std::string_view kFork = "├─ ";
+  static constexpr std::size_t kGaps = 4;  ///< blanks between the parts of a line
 
   static std::string head_of(std::size_t depth) {
     return depth == 0 ? "" : std::string(3 * (depth - 1), ' ') + std::string(kCorner);
   }
 
-  void add_line(const std::string& indent, std::string_view label, std::string_view detail,
-                Ink ink) {
+  /// A long command line gives way to `fate`, also on a narrow terminal.
+  void add_line(const std::string& indent, std::string_view label, std::string_view command,
+                std::string_view fate, Ink ink) {
+    std::size_t columns = style_.command_columns;
+    const std::size_t others = width_of(indent) + width_of(label) + width_of(fate) + kGaps;
+    if (style_.columns > others) columns = std::min(columns, style_.columns - others);
+    std::string detail = cut(command, columns);
+    if (!fate.empty()) detail += (detail.empty() ? "" : "  ") + std::string(fate);
     const std::string line = fmt::format("{}{}  {}", style_.paint(Ink::Dim, indent),
                                          style_.paint(ink, label), style_.paint(Ink::Dim, detail));
     out_ += line_of(line, style_.columns);
@@ -55,7 +64,8 @@ class TreeText {
     // The last image stands in the line of the process itself.
     const std::size_t earlier = branch.executions.empty() ? 0 : branch.executions.size() - 1;
     for (std::size_t i = 0; i < earlier && i < kListed; ++i) {
-      add_deed(indent, Ink::Dim, "was", command_of(branch.executions[i].args));
+      add_deed(indent, Ink::Dim, "was",
+               cut(command_of(branch.executions[i].args), style_.command_columns));
     }
     add_rest(indent, earlier, "earlier image");
   }
@@ -99,8 +109,7 @@ class TreeText {
 
   void add_branch(const query::Branch& branch, const std::string& head, const std::string& below,
                   Ink ink) {
-    add_line(head, label_of(branch.process),
-             fmt::format("{}  {}", command_of(branch.process.args), fate_of(branch)), ink);
+    add_line(head, label_of(branch.process), command_of(branch.process.args), fate_of(branch), ink);
     const std::string deeds = below + (branch.children.empty() ? "     " : "│    ");
     add_deeds(branch, deeds);
     for (std::size_t i = 0; i < branch.children.size(); ++i) {

@@ -14,7 +14,6 @@ using event::Grade;
 using query::FlowAnswer;
 
 constexpr std::size_t kListedFlows = 12;
-constexpr std::size_t kCommandColumns = 100;  ///< of an ancestor; whole with --json
 
 using Group = std::vector<const FlowAnswer*>;
 
@@ -140,7 +139,7 @@ void add_flows(std::string& out, const Style& style, const Group& group) {
 
 std::string chain_line(const query::Process& process, std::size_t depth, const Style& style) {
   const std::string branch = depth == 0 ? "" : fmt::format("{:{}}└─ ", "", 3 * (depth - 1));
-  const std::string command = cut(command_of(process.args), kCommandColumns);
+  const std::string command = cut(command_of(process.args), style.command_columns);
   const std::string line = fmt::format("    {}{}  {}", style.paint(Ink::Dim, branch),
                                        label_of(process), style.paint(Ink::Dim, command));
   return line_of(line, style.columns);

@@ -67,6 +67,21 @@ std::optional<LiveFile> parse_live(const Disk::Entry& entry) {
   return std::nullopt;
 }
 
+/// The files of a folder that have a number for a name. Without a recorder there may be no
+/// memory mounted, and without packets no folder for them: then there are none.
+template <typename Add>
+Status for_each_numbered(Disk& disk, const std::filesystem::path& folder, bool may_lack, Add add) {
+  const auto entries = disk.list(folder);
+  if (!entries)
+    return may_lack && entries.error().code == Errc::NotFound ? Status{}
+                                                              : std::unexpected(entries.error());
+  for (const auto& entry : *entries) {
+    std::string_view ending;
+    if (const auto number = number_in(entry.name, ending)) add(*number, ending, entry);
+  }
+  return {};
+}
+
 /// Closed files and blocks on the disk, by number of their segment.
 template <typename Add>
 Status for_each_encrypted(Disk& disk, const Layout& layout, SealStream stream, Add add) {
@@ -75,16 +90,41 @@ Status for_each_encrypted(Disk& disk, const Layout& layout, SealStream stream, A
   if (!live) return std::unexpected(live.error());
   for (const LiveFile& file : *live)
     if (file.stream == stream) add(file.segment, file.bytes);
-  const auto entries = disk.list(layout.encrypted(stream, 0).parent_path());
-  if (!entries)
-    return entries.error().code == Errc::NotFound ? Status{} : std::unexpected(entries.error());
-  for (const auto& entry : *entries) {
-    std::string_view ending;
-    const auto number = number_in(entry.name, ending);
-    if (number && entry.name == layout.encrypted(stream, *number).filename())
-      add(*number, entry.bytes);
-  }
-  return {};
+  return for_each_numbered(disk, layout.encrypted(stream, 0).parent_path(), true,
+                           [&](std::uint64_t number, std::string_view, const Disk::Entry& entry) {
+                             if (entry.name == layout.encrypted(stream, number).filename())
+                               add(number, entry.bytes);
+                           });
+}
+
+/// What there is of a stream, oldest first; `tell_plain` says whether an ending is one of its
+/// files, and notes it.
+template <typename Files, typename TellPlain>
+Result<std::vector<Files>> list_stream(Disk& disk, const Layout& layout, SealStream stream,
+                                       std::uint64_t Files::*number_of, TellPlain tell_plain) {
+  std::map<std::uint64_t, Files> by_number;
+  const auto add = [&](std::uint64_t number, std::uint64_t bytes) -> Files& {
+    Files& files = by_number[number];
+    files.*number_of = number;
+    files.bytes += bytes;
+    return files;
+  };
+  const bool is_events = stream == SealStream::Events;
+  auto done = for_each_numbered(
+      disk, is_events ? layout.events() : layout.packets(), !is_events || layout.is_encrypted(),
+      [&](std::uint64_t number, std::string_view ending, const Disk::Entry& entry) {
+        Files found;
+        if (tell_plain(found, ending)) tell_plain(add(number, entry.bytes), ending);
+      });
+  if (done)
+    done = for_each_encrypted(disk, layout, stream, [&](std::uint64_t number, std::uint64_t bytes) {
+      add(number, bytes).has_encrypted = true;
+    });
+  if (!done) return std::unexpected(done.error());
+  std::vector<Files> all;
+  for (const auto& [number, files] : by_number)
+    all.push_back(files);
+  return all;
 }
 
 }  // namespace
@@ -150,66 +190,28 @@ std::filesystem::path Layout::pcapng_packed(std::uint64_t first_packet) const {
 }
 
 Result<std::vector<PacketFiles>> list_packet_files(Disk& disk, const Layout& layout) {
-  auto entries = disk.list(layout.packets());
-  if (!entries && entries.error().code == Errc::NotFound) entries.emplace();
-  if (!entries) return std::unexpected(entries.error());
-  std::map<std::uint64_t, PacketFiles> by_number;
-  for (const auto& entry : *entries) {
-    std::string_view ending;
-    const auto number = number_in(entry.name, ending);
-    if (!number || (ending != ".pcapng" && ending != ".pcapng.zst")) continue;
-    PacketFiles& file = by_number[*number];
-    file.first_packet = *number;
-    file.bytes += entry.bytes;
-    file.has_plain |= ending == ".pcapng";
-    file.has_packed |= ending == ".pcapng.zst";
-  }
-  const auto add = [&](std::uint64_t number, std::uint64_t bytes) {
-    PacketFiles& file = by_number[number];
-    file.first_packet = number;
-    file.bytes += bytes;
-    file.has_encrypted = true;
-  };
-  if (auto done = for_each_encrypted(disk, layout, SealStream::Packets, add); !done)
-    return std::unexpected(done.error());
-  std::vector<PacketFiles> files;
-  for (const auto& [number, file] : by_number)
-    files.push_back(file);
-  return files;
+  return list_stream(disk, layout, SealStream::Packets, &PacketFiles::first_packet,
+                     [](PacketFiles& file, std::string_view ending) {
+                       file.has_plain |= ending == ".pcapng";
+                       file.has_packed |= ending == ".pcapng.zst";
+                       return ending == ".pcapng" || ending == ".pcapng.zst";
+                     });
 }
 
 Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout) {
-  auto entries = disk.list(layout.events());
-  // Without a recorder there may be no memory mounted.
-  if (!entries && entries.error().code == Errc::NotFound && layout.is_encrypted())
-    entries.emplace();
-  if (!entries) return std::unexpected(entries.error());
-  std::map<std::uint64_t, SegmentFiles> by_number;
-  for (const auto& entry : *entries) {
-    std::string_view ending;
-    const auto number = number_in(entry.name, ending);
-    if (!number ||
-        (ending != ".csv" && ending != ".csv.zst" && ending != ".idx" && ending != ".blocks"))
-      continue;
-    SegmentFiles& segment = by_number[*number];
-    segment.first_seq = *number;
-    segment.bytes += entry.bytes;
-    segment.has_csv |= ending == ".csv";
-    segment.has_packed |= ending == ".csv.zst";
-    segment.has_index |= ending == ".idx";
-  }
-  const auto add = [&](std::uint64_t number, std::uint64_t bytes) {
-    SegmentFiles& segment = by_number[number];
-    segment.first_seq = number;
-    segment.bytes += bytes;
-    segment.has_encrypted = true;
-  };
-  if (auto done = for_each_encrypted(disk, layout, SealStream::Events, add); !done)
-    return std::unexpected(done.error());
-  std::vector<SegmentFiles> segments;
-  for (const auto& [number, segment] : by_number) {
-    if (segment.has_csv || segment.has_packed || segment.has_encrypted) segments.push_back(segment);
-  }
+  auto segments = list_stream(disk, layout, SealStream::Events, &SegmentFiles::first_seq,
+                              [](SegmentFiles& segment, std::string_view ending) {
+                                segment.has_csv |= ending == ".csv";
+                                segment.has_packed |= ending == ".csv.zst";
+                                segment.has_index |= ending == ".idx";
+                                return ending == ".csv" || ending == ".csv.zst" ||
+                                       ending == ".idx" || ending == ".blocks";
+                              });
+  // An index or a list of blocks alone is none.
+  if (segments)
+    std::erase_if(*segments, [](const SegmentFiles& segment) {
+      return !segment.has_csv && !segment.has_packed && !segment.has_encrypted;
+    });
   return segments;
 }
 
