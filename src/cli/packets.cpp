@@ -17,6 +17,7 @@
 #include "mark/names_file.hpp"
 #include "packet/filter.hpp"
 #include "query/packet_log.hpp"
+#include "query/payload_requests.hpp"
 #include "query/requests.hpp"
 #include "report/packet_text.hpp"
 
@@ -55,12 +56,13 @@ class Losses {
 
 /// A packet of a live view, kept until its line is due.
 struct Waiting {
-  explicit Waiting(const LoggedPacket& logged)
+  Waiting(const LoggedPacket& logged, const query::Request* found)
       : packet(logged.packet),
         bytes(logged.packet.bytes.begin(), logged.packet.bytes.end()),
         comment(logged.packet.comment),
         interface(logged.interface) {
     if (logged.process) process = *logged.process;
+    if (found) request = *found;
     packet.bytes = bytes;
     packet.comment = comment;
   }
@@ -73,6 +75,7 @@ struct Waiting {
   std::string comment;
   packet::Interface interface;
   std::optional<packet::ProcessInfo> process;
+  std::optional<query::Request> request;  ///< found in the packet itself
 
   static std::int64_t boot_clock_ns() { return static_cast<std::int64_t>(boot_now().ns); }
 };
@@ -88,6 +91,8 @@ class Packets : public Command {
         ->type_name("FILE");
     app.add_option("-w,--write", write_, "Write a pcapng file with processes, '-' to a pipe")
         ->type_name("FILE");
+    app.add_flag("--bodies", has_bodies_,
+                 "Also the bodies of HTTP requests, of which the payload was recorded");
     app.add_flag("--follow", is_follow_, "Go on with new packets until interrupted");
     directory_.declare(app);
     style_.declare(app);
@@ -108,6 +113,8 @@ class Packets : public Command {
  private:
   Status check() {
     if (!write_.empty() && style_.is_json) return fail(Errc::Usage, "give -w or --json, not both");
+    if (!write_.empty() && has_bodies_)
+      return fail(Errc::Usage, "-w writes packets as they were recorded: leave out --bodies");
     if (!read_.empty() && is_follow_)
       return fail(Errc::Usage,
                   "--follow shows what is being recorded, not a file: leave out --read");
@@ -144,6 +151,7 @@ class Packets : public Command {
     }
     if (is_follow_ && !range_.from) range_.from = wall_now();
     requests_.emplace(is_follow_ ? nullptr : events_.get(), range_);
+    if (!read_.empty() || has_bodies_) payload_requests_.emplace(has_bodies_);
     auto names = mark::read_names();
     if (!names) return std::unexpected(names.error());
     lines_.emplace(style_.style(), std::move(*names));
@@ -157,15 +165,22 @@ class Packets : public Command {
   Status scan() {
     Status failed;
     const auto done = log_->scan(range_, [&](const LoggedPacket& logged) {
-      failed = take(logged, [&](const LoggedPacket& shown) { return show(shown); });
+      failed = take(logged, [&](const LoggedPacket& shown, const query::Request* found) {
+        return show(shown, found);
+      });
       return failed && out_.is_open() ? Go::On : Go::Stop;
     });
     return failed ? done : failed;
   }
 
-  /// The packet with the losses before it to `use`, if it matches.
+  /// The packet with the losses before it, and what was found in it, to `use`, if it matches.
   template <typename Use>
   Status take(const LoggedPacket& logged, const Use& use) {
+    // Also of packets that are not shown: they may have the other half of a request.
+    const query::Request* const found =
+        payload_requests_ && !file_
+            ? payload_requests_->add(logged.packet, decode_headers(logged.packet))
+            : nullptr;
     const auto is_match = filter_->matches(logged.packet);
     if (!is_match) return std::unexpected(is_match.error());
     if (!*is_match) {
@@ -175,15 +190,16 @@ class Packets : public Command {
     ++count_;
     packet::Packet packet = logged.packet;
     packet.dropped = losses_.take(logged);
-    return use({packet, logged.interface, logged.process, logged.names, logged.segment_number});
+    return use({packet, logged.interface, logged.process, logged.names, logged.segment_number},
+               found);
   }
 
-  Status show(const LoggedPacket& logged) {
+  Status show(const LoggedPacket& logged, const query::Request* found) {
     const packet::Headers headers = decode_headers(logged.packet);
     if (file_) return file_->write(logged, headers);
-    const auto request = requests_->find(logged.packet, headers);
-    if (!request) return std::unexpected(request.error());
-    const report::PacketView view{logged, headers, *request};
+    const auto of_log = requests_->find(logged.packet, headers);
+    if (!of_log) return std::unexpected(of_log.error());
+    const report::PacketView view{logged, headers, found ? found : *of_log};
     out_.write(style_.is_json ? report::to_json(view) + "\n" : lines_->next(view));
     return {};
   }
@@ -214,9 +230,9 @@ class Packets : public Command {
   Status poll() {
     Status failed;
     query::PacketLog::Visit visit = [&](const LoggedPacket& logged) {
-      failed = take(logged, [&](const LoggedPacket& shown) {
-        if (file_) return show(shown);
-        waiting_.push_back(std::make_unique<Waiting>(shown));
+      failed = take(logged, [&](const LoggedPacket& shown, const query::Request* found) {
+        if (file_) return show(shown, found);
+        waiting_.push_back(std::make_unique<Waiting>(shown, found));
         return Status();
       });
       return failed ? Go::On : Go::Stop;
@@ -232,8 +248,9 @@ class Packets : public Command {
   Status show_due(bool is_all) {
     while (!waiting_.empty() && (is_all || waiting_.front()->due_ns <= Waiting::boot_clock_ns())) {
       const Waiting& one = *waiting_.front();
-      if (auto done = show(
-              {one.packet, one.interface, one.process ? &*one.process : nullptr, no_names_, 0});
+      if (auto done =
+              show({one.packet, one.interface, one.process ? &*one.process : nullptr, no_names_, 0},
+                   one.request ? &*one.request : nullptr);
           !done)
         return done;
       waiting_.pop_front();
@@ -266,6 +283,7 @@ class Packets : public Command {
   std::vector<std::string> words_;
   std::string from_, to_, read_, write_;
   bool is_follow_ = false;
+  bool has_bodies_ = false;
   LogOption directory_;
   StyleOptions style_;
 
@@ -274,6 +292,7 @@ class Packets : public Command {
   std::unique_ptr<query::PacketLog> log_;
   std::unique_ptr<store::LogReader> events_;
   std::optional<query::Requests> requests_;
+  std::optional<query::PayloadRequests> payload_requests_;
   std::optional<report::PacketLines> lines_;
   std::unique_ptr<CaptureFile> file_;
   std::deque<std::unique_ptr<Waiting>> waiting_;

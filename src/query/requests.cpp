@@ -9,6 +9,7 @@ namespace {
 /// Records tell whole microseconds.
 constexpr std::int64_t kToleranceNs = 2'000;
 constexpr std::size_t kNameBytesMax = 4096;
+constexpr const char* kWhoMadeIt[] = {"referer", "origin", "sec_fetch_site", "sec_fetch_user"};
 
 std::pair<event::Endpoint, event::Endpoint> sorted(event::Endpoint one, event::Endpoint other) {
   if (other < one) std::swap(one, other);
@@ -22,10 +23,18 @@ Request request_of(const event::Record& record) {
   request.verb = record.find_extra(is_dns ? "type" : "method");
   if (const auto answers = record.find_extra("answers"); !answers.empty())
     request.result += (request.result.empty() ? "" : " ") + std::string(answers);
+  for (const char* key : kWhoMadeIt)
+    if (const auto value = record.find_extra(key); !value.empty())
+      request.fields.emplace_back(key, value.substr(0, kNameBytesMax));
   return request;
 }
 
 }  // namespace
+
+std::string_view Request::field(std::string_view key) const {
+  const auto found = std::ranges::find(fields, key, [](const auto& field) { return field.first; });
+  return found == fields.end() ? std::string_view() : found->second;
+}
 
 bool is_request_kind(event::Kind kind) {
   switch (kind) {

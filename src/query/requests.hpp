@@ -11,7 +11,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "event/record.hpp"
 #include "packet/headers.hpp"
@@ -25,6 +27,11 @@ struct Request {
   std::string name;    ///< URL, server name, question; raw bytes
   std::string verb;    ///< method of a request, type of a DNS question
   std::string result;  ///< status of a response, RCODE and addresses of an answer
+  /// Of the log: which page made a browser send it, as far as that was told (referer, origin,
+  /// sec_fetch_site, sec_fetch_user). Of payload: all that docs/requests.md names.
+  std::vector<std::pair<std::string, std::string>> fields;
+
+  [[nodiscard]] std::string_view field(std::string_view key) const;  ///< empty: not there
 };
 
 class Requests {

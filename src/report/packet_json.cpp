@@ -80,10 +80,16 @@ void add_transport(Json& json, const packet::Headers& headers) {
 
 Json request_json(const query::Request* request) {
   if (!request) return nullptr;
-  return {{"kind", to_text(request->kind)},
-          {"name", text_or_null(request->name)},
-          {"verb", text_or_null(request->verb)},
-          {"result", text_or_null(request->result)}};
+  Json json = {{"kind", to_text(request->kind)},
+               {"name", text_or_null(request->name)},
+               {"verb", text_or_null(request->verb)},
+               {"result", text_or_null(request->result)}};
+  if (request->fields.empty()) return json;
+  Json fields = Json::object();
+  for (const auto& [key, value] : request->fields)
+    fields[key] = value;
+  json["fields"] = std::move(fields);
+  return json;
 }
 
 Json mark_json(const std::optional<packet::Mark>& mark) {

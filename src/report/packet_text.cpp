@@ -119,7 +119,19 @@ std::string request_head(const query::Request& request) {
 std::string request_text(const query::Request& request) {
   std::string text = request_head(request) + " " + request.name;
   if (request.kind == event::Kind::DnsAnswer) text += " = " + request.result;
+  // Which page a browser was on is what tells a typed post from one that a page made.
+  for (const char* key : {"origin", "referer"})
+    if (const auto value = request.field(key); !value.empty())
+      text += fmt::format(" ({} {})", key, value);
   return printable(text);
+}
+
+/// Of a request whose body was asked for, a line of its own.
+std::string body_text(const query::Request& request) {
+  const auto body = request.field("body");
+  if (body.empty()) return "";
+  return fmt::format("{:19}body  {}{}", "", printable(body),
+                     request.field("body_cut").empty() ? "" : " …");
 }
 
 std::string_view direction_text(packet::Direction direction) {
@@ -180,7 +192,9 @@ std::string PacketLines::next(const PacketView& view) {
       !grade.empty() && grade != "proven")
     line += " " + style_.paint(Ink::Warn, printable(fmt::format("[{}]", grade)));
   if (view.request) line += "  " + style_.paint(Ink::Accent, request_text(*view.request));
-  return out + line_of(line, style_.columns);
+  out += line_of(line, style_.columns);
+  const std::string body = view.request ? body_text(*view.request) : "";
+  return body.empty() ? out : out + line_of(body, style_.columns);
 }
 
 }  // namespace alibi::report

@@ -21,7 +21,7 @@ struct PacketView {
   const query::Request* request;  ///< null: none ended here
 };
 
-/// One line per packet, under a line for each new day, after a line for each loss.
+/// One line per packet (and one for a body that was asked for), under a line for each new day, after a line for each loss.
 class PacketLines {
  public:
   /// `names`: of the diagnoses that packets are marked with.

@@ -10,6 +10,7 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,27 @@ def tshark(file, *fields):
     rows = [dict(zip(("frame.interface_id", *fields), line.split("\t")))
             for line in result.stdout.splitlines()]
     return [row for row in rows if row["frame.interface_id"]]
+
+
+def write_capture(file, pieces):
+    """A capture with these TCP pieces of one connection: (from the client?, bytes)."""
+    sequence = {True: 1000, False: 9000}
+    with file.open("wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        for number, (is_client, data) in enumerate(pieces):
+            ends = [(b"\x0a\0\0\1", 40000), (b"\x0a\0\0\2", 80)]
+            (source, sport), (target, dport) = ends if is_client else ends[::-1]
+            tcp = struct.pack("!HHIIBBHHH", sport, dport, sequence[is_client], sequence[not is_client],
+                              5 << 4, 0x18, 1000, 0, 0)
+            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(data), number, 0, 64, 6, 0, source, target)
+            packet = ip + tcp + data
+            out.write(struct.pack("<IIII", 1763776800 + number, 0, len(packet), len(packet)) + packet)
+            sequence[is_client] += len(data)
+
+
+POST = (b"POST /board?id=7 HTTP/1.1\r\nHost: bbs.test\r\nOrigin: http://evil.test\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 15\r\n\r\n")
+BODY = b"text=\x1b[31mhello"
 
 
 class Packets(unittest.TestCase):
@@ -152,6 +174,29 @@ class Packets(unittest.TestCase):
         with self.out.open("rb") as file:
             self.assertEqual(alibi("--read", "-", "--json", stdin=file).stdout.count(b"\n"), 6)
 
+    def test_requests_of_a_capture(self):
+        file = self.scratch / "board.pcap"
+        write_capture(file, [(True, POST[:40]), (True, POST[40:]), (True, BODY),
+                             (False, b"HTTP/1.1 204 No Content\r\n\r\n")])
+        self.assertEqual(alibi("--read", str(file), "-w", str(self.out)).returncode, 0)
+        truth = tshark(self.out, "http.request.full_uri", "http.response.code")
+        told = [packet["request"] for packet in objects("--read", str(file))]
+        self.assertEqual([None, "http", None, "http_response"], [one and one["kind"] for one in told])
+        self.assertEqual(told[1]["name"], truth[2]["http.request.full_uri"])
+        self.assertEqual(told[1]["fields"]["origin"], "http://evil.test")
+        self.assertEqual(told[3]["result"], truth[3]["http.response.code"])
+        self.assertNotIn("hello", "\n".join(lines("--read", str(file)) + lines("--read", str(file), "--json")))
+        text = lines("--read", str(file), "--bodies")
+        self.assertTrue(text[3].endswith("  POST http://bbs.test/board?id=7 (origin http://evil.test)"), text[3])
+        self.assertEqual(text[4].split(), ["body", "text=\\x1b[31mhello"])
+        bodies = [packet["request"]["fields"]["body"]
+                  for packet in objects("--read", str(file), "--bodies", "src port 40000") if packet["request"]]
+        self.assertEqual(bodies, [BODY.decode()])
+        # What is not shown was read all the same: the answer knows its request.
+        answer, = objects("--read", str(file), "src port 80")
+        self.assertEqual((answer["request"]["result"], answer["request"]["name"]),
+                         ("204", "http://bbs.test/board?id=7"))
+
     def test_filter_agrees_with_tcpdump(self):
         self.export()
         for expression in ("udp", "ip6", "tcp port 8000 and tcp[tcpflags] & tcp-syn == 0", "ip6 and tcp",
@@ -202,6 +247,7 @@ class Packets(unittest.TestCase):
                 (["--dir", self.log, "ether host 02:00:00:00:00:01"], 2, "link type 101"),
                 (["--dir", self.log, "--read", "x"], 2, "--dir or --read"),
                 (["--dir", self.log, "--json", "-w", "x"], 2, "-w or --json"),
+                (["--dir", self.log, "--bodies", "-w", "x"], 2, "--bodies"),
                 (["--read", "x", "--follow"], 2, "--follow"),
                 (["--read", "/nonexistent"], 3, "/nonexistent"),
                 (["--read", MAKE], 7, "no capture file"),
