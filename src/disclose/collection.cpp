@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "disclose/leaf_search.hpp"
 #include "disclose/packet_choice.hpp"
 #include "event/csv.hpp"
 #include "seal/leaf_log.hpp"
@@ -55,7 +56,7 @@ Status Collection::learn_columns() {
   return {};
 }
 
-Status Collection::take_leaves(std::uint64_t from, std::uint64_t to) {
+Status Collection::prepare() {
   if (!columns_) {
     if (auto done = learn_columns(); !done) return done;
   }
@@ -64,6 +65,11 @@ Status Collection::take_leaves(std::uint64_t from, std::uint64_t to) {
     if (!numbers) return during("packets", numbers.error());
     numbers_ = std::move(*numbers);
   }
+  return {};
+}
+
+Status Collection::take_leaves(std::uint64_t from, std::uint64_t to) {
+  if (auto done = prepare(); !done) return done;
   Status done;
   const auto end = seal::for_each_leaf(store::real_disk(), layout_, from, to,
                                        [&](std::uint64_t index, std::string_view line) {
@@ -75,6 +81,29 @@ Status Collection::take_leaves(std::uint64_t from, std::uint64_t to) {
   if (*end != to)
     return fail(Errc::Corrupt, "leaf " + std::to_string(*end) + " is missing; see `alibi verify`");
   return {};
+}
+
+Status Collection::take_each(seal::LeafTree& leaves, const std::set<std::uint64_t>& indexes) {
+  for (const std::uint64_t index : indexes) {
+    const auto line = leaves.line(index);
+    if (!line) return std::unexpected(line.error());
+    if (auto done = take(index, *line); !done) return done;
+  }
+  return {};
+}
+
+Status Collection::take_records(seal::LeafTree& leaves) {
+  if (auto done = prepare(); !done) return done;
+  const auto found = find_leaves(leaves, layout_, request_.records);
+  if (!found) return std::unexpected(found.error());
+  return take_each(leaves, *found);
+}
+
+Status Collection::take_last_epochs(seal::LeafTree& leaves) {
+  is_covering_ = true;
+  const auto found = find_last_epochs(leaves);
+  if (!found) return std::unexpected(found.error());
+  return take_each(leaves, *found);
 }
 
 Status Collection::cover_leaves(std::uint64_t from, std::uint64_t to) {

@@ -1,6 +1,6 @@
 #pragma once
-// Goes through the leaves of a log once and takes what a bundle shows of its
-// blocks. Thread: one. Memory: one block, and what is shown.
+// Goes through the leaves of a log once, or to those few that single records need, and takes
+// what a bundle shows of its blocks. Thread: one. Memory: one block, and what is shown.
 
 #include <cstdint>
 #include <map>
@@ -16,6 +16,7 @@
 #include "disclose/request.hpp"
 #include "disclose/shown_block.hpp"
 #include "seal/leaf.hpp"
+#include "seal/leaf_tree.hpp"
 #include "seal/seal_layout.hpp"
 
 namespace alibi::disclose {
@@ -37,7 +38,11 @@ class Collection {
 
   /// Leaves [from, to). Errors: Io, Denied, NotFound, Corrupt, Usage.
   Status take_leaves(std::uint64_t from, std::uint64_t to);
-  /// The same for what was sealed since: it is covered where the interval demands
+  /// For records asked for by number and nothing else. Errors: those, and of find_leaves.
+  Status take_records(seal::LeafTree& leaves);
+  /// After it, of the log as it is now: what cover_leaves would learn.
+  Status take_last_epochs(seal::LeafTree& leaves);
+  /// The same as take_leaves for what was sealed since: it is covered where the interval demands
   /// that, and nothing more is shown.
   Status cover_leaves(std::uint64_t from, std::uint64_t to);
   /// Something wanted was not found. Errors: NotFound, Usage.
@@ -52,7 +57,9 @@ class Collection {
   [[nodiscard]] WallNs last_time() const { return last_time_; }
 
  private:
+  Status prepare();
   Status take(std::uint64_t index, std::string_view line);
+  Status take_each(seal::LeafTree& leaves, const std::set<std::uint64_t>& indexes);
   Status take_events(std::uint64_t index, const seal::BlockLeaf& block);
   Status take_packets(std::uint64_t index, const seal::BlockLeaf& block);
   Status learn_columns();

@@ -132,12 +132,25 @@ class Work {
     auto genesis = read_genesis(layout_);
     if (!genesis) return std::unexpected(genesis.error());
     summary_.origin = genesis->origin;
-    collection_.emplace(request_, *genesis);
+    genesis_ = std::move(*genesis);
     return {};
   }
 
+  /// Records asked for by number are looked for; whatever keeps that from an answer, all
+  /// leaves are gone through, as for all other questions.
+  Status choose() {
+    collection_.emplace(request_, genesis_);
+    if (!request_.has_filter()) {
+      auto leaves = seal::LeafTree::open(layout_, checkpoint_);
+      is_quick_ = leaves && collection_->take_records(*leaves);
+      if (is_quick_) return {};
+      collection_.emplace(request_, genesis_);
+    }
+    return collection_->take_leaves(0, checkpoint_.size);
+  }
+
   Status collect() {
-    if (auto done = collection_->take_leaves(0, checkpoint_.size); !done) return done;
+    if (auto done = choose(); !done) return done;
     if (auto done = collection_->check(); !done) return done;
     records_ = collection_->columns().columns.header();
     packets_ = "leaf,item,packet\n";
@@ -173,19 +186,49 @@ class Work {
     checkpoint_bytes_ = answer->checkpoint;
     checkpoint_ = *checkpoint;
     summary_.note = answer->index;
-    return collection_->cover_leaves(known, checkpoint_.size);
+    return is_quick_ ? Status{} : collection_->cover_leaves(known, checkpoint_.size);
   }
 
-  Status cover() {
+  Result<std::set<std::uint64_t>> shown_leaves() {
     const LeafChoice& leaves = collection_->leaves();
     auto others = find_third_parties(layout_, leaves, checkpoint_.size);
     if (!others) return std::unexpected(others.error());
     others_ = std::move(*others);
     auto shown = leaves.shown(checkpoint_.size);
     shown.merge(others_.leaves);
-    auto cover = cover_tree(layout_, shown, checkpoint_);
+    return shown;
+  }
+
+  Result<TreeCover> cover_quickly() {
+    auto leaves = seal::LeafTree::open(layout_, checkpoint_);
+    if (!leaves) return std::unexpected(leaves.error());
+    if (auto done = collection_->take_last_epochs(*leaves); !done)
+      return std::unexpected(done.error());
+    const auto shown = shown_leaves();
+    if (!shown) return std::unexpected(shown.error());
+    return cover_tree(*leaves, *shown, checkpoint_);
+  }
+
+  Result<TreeCover> cover_from_all_leaves() {
+    if (is_quick_) {
+      if (auto done = collection_->cover_leaves(0, checkpoint_.size); !done)
+        return std::unexpected(done.error());
+    }
+    const auto shown = shown_leaves();
+    if (!shown) return std::unexpected(shown.error());
+    return cover_tree(layout_, *shown, checkpoint_);
+  }
+
+  Status cover() {
+    auto cover = is_quick_ ? cover_quickly() : cover_from_all_leaves();
+    if (!cover && is_quick_) cover = cover_from_all_leaves();
     if (!cover) return std::unexpected(cover.error());
     cover_ = std::move(*cover);
+    return tell_of_cover();
+  }
+
+  Status tell_of_cover() {
+    const LeafChoice& leaves = collection_->leaves();
     summary_.size = checkpoint_.size;
     summary_.leaves = cover_.shown.size();
     for (const auto& [leaf, block] : collection_->blocks())
@@ -284,7 +327,9 @@ class Work {
   const Request& request_;
   const AppendNote& append_note_;
   seal::SealLayout layout_;
+  Genesis genesis_;
   std::optional<Collection> collection_;
+  bool is_quick_ = false;  ///< not all leaves were read
   std::string checkpoint_bytes_;
   seal::Checkpoint checkpoint_;
   std::string records_;

@@ -5,29 +5,50 @@
 
 #include "seal/bytes.hpp"
 #include "store/layout.hpp"
+#include "store/packed_file.hpp"
 
 namespace alibi::disclose {
 namespace {
 
 constexpr std::uint64_t kBlockBytesMax = 64ULL << 20;  // docs/seal-format.md, details of step 4
 constexpr std::size_t kSkipBytes = 1U << 20;
+constexpr std::uint64_t kNearBytes = 4U << 20;  // farther away, frames are passed over unread
 
 }  // namespace
 
-Status PlainBytes::open(std::uint64_t segment) {
+Status PlainBytes::open(std::uint64_t segment, std::uint64_t offset) {
   const store::Layout files{layout_.directory};
   const bool is_events = stream_ == seal::Stream::Events;
   const auto plain = is_events ? files.csv(segment) : files.pcapng(segment);
   const auto packed = is_events ? files.packed(segment) : files.pcapng_packed(segment);
-  auto input = packet::Input::open(plain);
-  if (!input && input.error().code == Errc::NotFound) input = packet::Input::open(packed);
-  if (!input && input.error().code == Errc::NotFound)
+  auto done = open_packed(packed, offset);
+  if (!done && done.error().code == Errc::NotFound) done = open_plain(plain);
+  // Packed in between, the plain form may be gone.
+  if (!done && done.error().code == Errc::NotFound) done = open_packed(packed, offset);
+  if (!done && done.error().code == Errc::NotFound)
     return fail(Errc::NotFound,
                 "the records wanted stood in " + packed.string() + ", which is not there any more");
+  segment_ = segment;
+  return done;
+}
+
+Status PlainBytes::open_plain(const std::filesystem::path& file) {
+  auto input = packet::Input::open(file);
   if (!input) return std::unexpected(input.error());
   input_ = std::move(*input);
-  segment_ = segment;
   at_ = 0;
+  return {};
+}
+
+Status PlainBytes::open_packed(const std::filesystem::path& file, std::uint64_t offset) {
+  auto frames = store::PackedFile::open(store::real_disk(), file);
+  if (!frames) return std::unexpected(frames.error());
+  const auto frame = frames->frame_of(offset);
+  if (!frame) return std::unexpected(frame.error());
+  auto input = packet::Input::open(file, frame->file_offset);
+  if (!input) return std::unexpected(input.error());
+  input_ = std::move(*input);
+  at_ = frame->csv_offset;
   return {};
 }
 
@@ -54,8 +75,9 @@ Status PlainBytes::skip_to(std::uint64_t offset) {
 }
 
 Result<std::string> PlainBytes::read(const seal::BlockLeaf& block) {
-  if (!input_ || segment_ != block.segment || at_ > block.offset) {
-    if (auto done = open(block.segment); !done) return std::unexpected(done.error());
+  const bool is_near = at_ <= block.offset && block.offset - at_ <= kNearBytes;
+  if (!input_ || segment_ != block.segment || !is_near) {
+    if (auto done = open(block.segment, block.offset); !done) return std::unexpected(done.error());
   }
   const std::string where =
       std::string(name_of(stream_)) + " segment " + std::to_string(block.segment);

@@ -4,6 +4,7 @@
 // Thread: one. Memory: one block.
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -27,7 +28,9 @@ class PlainBytes {
   Result<seal::Seed> seed(std::uint64_t segment);
 
  private:
-  Status open(std::uint64_t segment);
+  Status open(std::uint64_t segment, std::uint64_t offset);
+  Status open_plain(const std::filesystem::path& file);
+  Status open_packed(const std::filesystem::path& file, std::uint64_t offset);
   Status skip_to(std::uint64_t offset);
   Status fill(std::string& to);
 

@@ -10,19 +10,9 @@
 namespace alibi::disclose {
 namespace {
 
-constexpr std::uint64_t kNotesBytesMax = 256ULL << 20;
 constexpr std::uint64_t kTokenBytesMax = 64U << 10;
 /// A quorum may need several notes.
 constexpr std::size_t kNotesAfter = 3;
-
-/// The notes of the set that leaf `index` belongs to; none where there is no file.
-Result<std::vector<seal::Note>> read_set(const std::filesystem::path& path) {
-  const auto bytes = store::read_file(store::real_disk(), path, kNotesBytesMax);
-  if (!bytes && bytes.error().code == Errc::NotFound) return std::vector<seal::Note>{};
-  if (!bytes) return std::unexpected(bytes.error());
-  std::size_t used = 0;
-  return seal::parse_notes(*bytes, used);
-}
 
 std::uint64_t size_of(const seal::Note& note) {
   const auto checkpoint = seal::Checkpoint::from_text(note.text);
@@ -46,7 +36,7 @@ Status add_finals(const seal::SealLayout& layout, LeafChoice::Span interval, std
                   ThirdParties& out) {
   const std::uint64_t first = interval.first - interval.first % seal::kLeavesPerFile;
   for (std::uint64_t set = first; set <= interval.last; set += seal::kLeavesPerFile) {
-    auto notes = read_set(layout.epochs(set));
+    auto notes = seal::read_note_set(store::real_disk(), layout.epochs(set));
     if (!notes) return std::unexpected(notes.error());
     for (seal::Note& note : *notes) {
       const std::uint64_t covered = size_of(note);
@@ -57,9 +47,34 @@ Status add_finals(const seal::SealLayout& layout, LeafChoice::Span interval, std
   return {};
 }
 
+/// The notes that can be chosen: of the sets around what is shown, and of the newest.
+Result<std::vector<seal::Note>> read_cosigned(const seal::SealLayout& layout,
+                                              const LeafChoice& choice, std::uint64_t size) {
+  const LeafChoice::Span content = choice.content(size);
+  const auto sets = seal::list_cosigned(store::real_disk(), layout);
+  if (!sets) return std::unexpected(sets.error());
+  const auto& before = choice.cosigned_before();
+  std::vector<seal::Note> notes;
+  std::size_t after = 0;
+  for (const std::uint64_t set : *sets) {
+    const std::uint64_t end = set + seal::kLeavesPerFile;
+    const bool has_before = before && before->size > set && before->size <= end;
+    const bool is_near = end > content.first && after < kNotesAfter;
+    if (!has_before && !is_near && set != sets->back()) continue;
+    auto some = seal::read_note_set(store::real_disk(), layout.cosigned(set));
+    if (!some) return some;
+    for (seal::Note& note : *some) {
+      const std::uint64_t covered = size_of(note);
+      if (covered > content.last && covered <= size) ++after;
+      notes.push_back(std::move(note));
+    }
+  }
+  return notes;
+}
+
 Status add_cosigned(const seal::SealLayout& layout, const LeafChoice& choice, std::uint64_t size,
                     ThirdParties& out) {
-  auto notes = seal::read_cosigned_notes(store::real_disk(), layout);
+  auto notes = read_cosigned(layout, choice, size);
   if (!notes) return std::unexpected(notes.error());
   std::set<std::uint64_t> sizes;
   for (const seal::Note& note : *notes) {
@@ -85,26 +100,33 @@ std::optional<std::uint64_t> token_size(std::string_view name) {
   return event::parse_number<std::uint64_t>(name.substr(0, dash));
 }
 
-Status add_tokens(const seal::SealLayout& layout, const LeafChoice& choice, std::uint64_t size,
-                  ThirdParties& out) {
-  store::Disk& disk = store::real_disk();
-  auto entries = disk.list(layout.receipts());
-  if (!entries && entries.error().code == Errc::NotFound) return {};
-  if (!entries) return std::unexpected(entries.error());
-  std::set<std::uint64_t> sizes;
+/// Sizes of the tokens in log/receipts, by the names of their files.
+Result<std::map<std::string, std::uint64_t>> list_tokens(const seal::SealLayout& layout) {
   std::map<std::string, std::uint64_t> names;
+  const auto entries = store::real_disk().list(layout.receipts());
+  if (!entries && entries.error().code == Errc::NotFound) return names;
+  if (!entries) return std::unexpected(entries.error());
   for (const auto& entry : *entries) {
     const auto covered = token_size(entry.name);
-    if (!covered || *covered == 0 || *covered > size) continue;
-    sizes.insert(*covered);
-    names.emplace(entry.name, *covered);
+    if (covered && *covered != 0) names.emplace(entry.name, *covered);
   }
+  return names;
+}
+
+Status add_tokens(const seal::SealLayout& layout, const LeafChoice& choice, std::uint64_t size,
+                  ThirdParties& out) {
+  auto names = list_tokens(layout);
+  if (!names) return std::unexpected(names.error());
+  std::erase_if(*names, [&](const auto& entry) { return entry.second > size; });
+  std::set<std::uint64_t> sizes;
+  for (const auto& [name, covered] : *names)
+    sizes.insert(covered);
   const auto& before = choice.stamped_before();
   const auto chosen = choose_sizes(sizes, choice.content(size), choice.interval(size).has_value());
-  for (const auto& [name, covered] : names) {
+  for (const auto& [name, covered] : *names) {
     const bool may_be_before = before && before->size == covered;
     if (!may_be_before && !chosen.contains(covered)) continue;
-    auto bytes = store::read_file(disk, layout.receipts() / name, kTokenBytesMax);
+    auto bytes = store::read_file(store::real_disk(), layout.receipts() / name, kTokenBytesMax);
     if (!bytes) return std::unexpected(bytes.error());
     const bool is_before = may_be_before && seal::sha256(*bytes).to_hex() == before->sha256;
     if (!is_before && !chosen.contains(covered)) continue;
@@ -116,6 +138,18 @@ Status add_tokens(const seal::SealLayout& layout, const LeafChoice& choice, std:
 }
 
 }  // namespace
+
+Result<FirstAnswers> first_answers(const seal::SealLayout& layout) {
+  FirstAnswers first;
+  const auto sets = seal::list_cosigned(store::real_disk(), layout);
+  if (!sets) return std::unexpected(sets.error());
+  if (!sets->empty()) first.cosigned = sets->front();
+  const auto names = list_tokens(layout);
+  if (!names) return std::unexpected(names.error());
+  for (const auto& [name, covered] : *names)
+    first.stamped = std::min(first.stamped.value_or(covered), covered);
+  return first;
+}
 
 Result<ThirdParties> find_third_parties(const seal::SealLayout& layout, const LeafChoice& choice,
                                         std::uint64_t size) {

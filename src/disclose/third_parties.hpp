@@ -5,6 +5,7 @@
 // Thread: any.
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +28,14 @@ struct ThirdParties {
   std::vector<Token> tokens;
   std::set<std::uint64_t> leaves;  ///< to be shown because of them
 };
+
+/// No answer of a third party is about a smaller size; empty: there is none at all.
+struct FirstAnswers {
+  std::optional<std::uint64_t> cosigned;
+  std::optional<std::uint64_t> stamped;
+};
+/// Errors: Io, Denied.
+[[nodiscard]] Result<FirstAnswers> first_answers(const seal::SealLayout& layout);
 
 /// For a checkpoint of `size`. Errors: Io, Denied; Corrupt when a final checkpoint
 /// of the interval is not there.

@@ -41,6 +41,11 @@ class Walk {
   std::size_t next_ = 0;
 };
 
+bool has_root(const TreeCover& cover, const seal::Checkpoint& checkpoint) {
+  const auto root = seal::root_of_pruned(cover.shown, cover.hidden, checkpoint.size);
+  return root && *root == checkpoint.root;
+}
+
 }  // namespace
 
 Result<TreeCover> cover_tree(const seal::SealLayout& layout, const std::set<std::uint64_t>& shown,
@@ -53,10 +58,33 @@ Result<TreeCover> cover_tree(const seal::SealLayout& layout, const std::set<std:
                                        });
   if (!end) return std::unexpected(end.error());
   TreeCover cover = walk.done();
-  const auto root = seal::root_of_pruned(cover.shown, cover.hidden, checkpoint.size);
-  if (*end != checkpoint.size || !root || *root != checkpoint.root)
+  if (*end != checkpoint.size || !has_root(cover, checkpoint))
     return fail(Errc::Corrupt,
                 "the leaves in log/leaves are not those of log/checkpoint; see `alibi verify`");
+  return cover;
+}
+
+Result<TreeCover> cover_tree(seal::LeafTree& leaves, const std::set<std::uint64_t>& shown,
+                             const seal::Checkpoint& checkpoint) {
+  TreeCover cover{.size = checkpoint.size, .lines = {}, .shown = {}, .hidden = {}};
+  for (const std::uint64_t index : shown) {
+    const auto line = leaves.line(index);
+    if (!line) return std::unexpected(line.error());
+    cover.shown.emplace(index, seal::leaf_hash(*line));
+    cover.lines.emplace(index, *line);
+  }
+  const std::vector<std::uint64_t> indexes(shown.begin(), shown.end());
+  cover.hidden = seal::hidden_ranges(indexes, checkpoint.size);
+  const seal::NodeReader read = [&](unsigned level, std::uint64_t index) {
+    return leaves.node(level, index);
+  };
+  for (auto& range : cover.hidden) {
+    const auto hash = seal::range_hash(read, range.from, range.to);
+    if (!hash) return std::unexpected(hash.error());
+    range.hash = *hash;
+  }
+  if (!has_root(cover, checkpoint))
+    return fail(Errc::Corrupt, "log/tile does not give the root of log/checkpoint");
   return cover;
 }
 

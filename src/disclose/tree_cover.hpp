@@ -1,7 +1,7 @@
 #pragma once
 // The leaves that are shown, and hashes that stand for the others, so that the root
 // of the checkpoint can be computed again: docs/disclosure-format.md section 2.
-// All leaves are read once. Thread: one. Memory: what is shown.
+// Thread: one. Memory: what is shown.
 
 #include <cstdint>
 #include <map>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "seal/leaf_tree.hpp"
 #include "seal/note.hpp"
 #include "seal/seal_layout.hpp"
 #include "seal/tree.hpp"
@@ -26,8 +27,13 @@ struct TreeCover {
   [[nodiscard]] std::string tree_csv() const;
 };
 
-/// Errors: Io; Corrupt when the leaves do not give the root of the checkpoint.
+/// From all leaves. Errors: Io; Corrupt when they do not give the root of the checkpoint.
 [[nodiscard]] Result<TreeCover> cover_tree(const seal::SealLayout& layout,
+                                           const std::set<std::uint64_t>& shown,
+                                           const seal::Checkpoint& checkpoint);
+
+/// From the shown leaves and some tiles. Errors: as seal::LeafTree.
+[[nodiscard]] Result<TreeCover> cover_tree(seal::LeafTree& leaves,
                                            const std::set<std::uint64_t>& shown,
                                            const seal::Checkpoint& checkpoint);
 

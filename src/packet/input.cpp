@@ -181,9 +181,11 @@ Result<UniqueFd> open_file(const std::filesystem::path& file) {
 
 }  // namespace
 
-Result<std::unique_ptr<Input>> Input::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<Input>> Input::open(const std::filesystem::path& file, std::uint64_t from) {
   auto fd = open_file(file);
   if (!fd) return std::unexpected(fd.error());
+  if (from != 0 && ::lseek(fd->get(), static_cast<off_t>(from), SEEK_SET) < 0)
+    return fail_errno(errno, "seek in " + file.string());
   auto plain = std::make_unique<PlainInput>(std::move(*fd));
   const auto first = plain->look_ahead();
   if (!first) return during(file.string(), first.error());

@@ -4,6 +4,7 @@
 // the unpacker, whatever the file says. Thread: one.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -14,8 +15,10 @@ namespace alibi::packet {
 
 class Input {
  public:
-  /// "-" is standard input. Errors: NotFound, Denied, Io.
-  static Result<std::unique_ptr<Input>> open(const std::filesystem::path& file);
+  /// "-" is standard input. `from`: where a frame of a zstd file begins, to begin there.
+  /// Errors: NotFound, Denied, Io.
+  static Result<std::unique_ptr<Input>> open(const std::filesystem::path& file,
+                                             std::uint64_t from = 0);
   virtual ~Input() = default;
 
   /// Fills `to` from the front; 0 is the end, and of a plain file only the end

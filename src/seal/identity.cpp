@@ -38,6 +38,7 @@ Status write_durably(store::Disk& disk, const fs::path& path, std::string_view t
 Leaf genesis_leaf(const NewIdentity& wanted, const SigningKey& log_key,
                   const SigningKey& epoch_key) {
   Leaf leaf = make_leaf(LeafType::Genesis, boot_id_now(), {});
+  leaf.time = wanted.time;
   const std::string machine = first_line_of("/etc/machine-id");
   leaf.pairs = {{"format", "1"},
                 {"origin", log_key.verification_key().name},

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "seal/seal_layout.hpp"
 #include "seal/signing_key.hpp"
@@ -27,6 +28,7 @@ struct NewIdentity {
   std::uint64_t first_event = 1;  ///< numbers that sealing begins with
   std::uint64_t first_packet = 1;
   std::vector<std::string> recipients;  ///< for whom the log is encrypted; none: it is not
+  WallNs time = wall_now();             ///< of the genesis leaf
   std::string tcti;  ///< of the TPM that keeps the log's key; empty: a file keeps it
 };
 

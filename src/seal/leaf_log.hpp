@@ -1,8 +1,9 @@
 #pragma once
 // Reads leaves and notes of a seal from its files, bounded, in order.
-// Thread: one per object. Memory: one file of leaves at a time.
+// Thread: one per object. Memory: about a megabyte of leaves, one file of notes.
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -23,12 +24,16 @@ namespace alibi::seal {
     store::Disk& disk, const SealLayout& layout, std::uint64_t from, std::uint64_t to,
     const std::function<bool(std::uint64_t index, std::string_view line)>& visit);
 
-/// All final checkpoints, all cosigned ones, in order. Bytes that are no note end the
-/// reading of their file (docs/seal-format.md, details of steps 6 and 7).
+/// All final checkpoints, in order. Bytes that are no note end the reading of their file
+/// (docs/seal-format.md, details of steps 6 and 7).
 /// Errors: Io; Corrupt when a file is larger than it can be.
 [[nodiscard]] Result<std::vector<Note>> read_epoch_notes(store::Disk& disk,
                                                          const SealLayout& layout);
-[[nodiscard]] Result<std::vector<Note>> read_cosigned_notes(store::Disk& disk,
-                                                            const SealLayout& layout);
+/// One file of them, or of cosigned ones; none where it is not there. Errors: the same.
+[[nodiscard]] Result<std::vector<Note>> read_note_set(store::Disk& disk,
+                                                      const std::filesystem::path& path);
+/// First leaves of the sets that log/cosigned has, in order. Errors: Io.
+[[nodiscard]] Result<std::vector<std::uint64_t>> list_cosigned(store::Disk& disk,
+                                                               const SealLayout& layout);
 
 }  // namespace alibi::seal

@@ -219,7 +219,7 @@ TEST_F(LeafLog, NotesOfAllFiles) {
   const auto key = SigningKey::generate("log");
   const std::string note = Note{kText, {sign_note(key, kText)}}.to_text();
   EXPECT_TRUE(read_epoch_notes(store::real_disk(), layout_)->empty());
-  EXPECT_TRUE(read_cosigned_notes(store::real_disk(), layout_)->empty());  // no directory
+  EXPECT_TRUE(list_cosigned(store::real_disk(), layout_)->empty());  // no directory
   write(layout_.epochs(0), note + note);
   write(layout_.epochs(kLeavesPerFile), note + note.substr(0, 50));
   EXPECT_EQ(read_epoch_notes(store::real_disk(), layout_)->size(), 3U);

@@ -86,7 +86,7 @@ TEST_F(SealerTest, SealsOffersAndAnswers) {
   EXPECT_EQ(offers.back().size, found.size) << "the last checkpoint is offered, too";
   EXPECT_TRUE(offers.front().wants_stamp);
   ASSERT_EQ(found.count(LeafType::Receipt), 1U);
-  const auto cosigned = read_cosigned_notes(store::real_disk(), layout());
+  const auto cosigned = read_note_set(store::real_disk(), layout().cosigned(0));
   ASSERT_TRUE(cosigned);
   ASSERT_EQ(cosigned->size(), 1U);
   EXPECT_EQ(cosigned->front().to_text(), offers.front().note);

@@ -3,9 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <bit>
-#include <charconv>
-#include <optional>
 #include <span>
 
 #include "seal/leaf_log.hpp"
@@ -14,8 +11,6 @@
 namespace alibi::seal {
 namespace {
 
-constexpr unsigned kTileHeight = 8;
-constexpr std::size_t kHashBytes = sizeof(Hash);
 constexpr unsigned kWidth = kTileLeaves;
 
 std::string to_bytes(std::span<const Hash> hashes) {
@@ -23,57 +18,6 @@ std::string to_bytes(std::span<const Hash> hashes) {
   for (const Hash& hash : hashes)
     bytes += hash.view();
   return bytes;
-}
-
-std::vector<Hash> to_hashes(std::string_view bytes) {
-  std::vector<Hash> hashes(bytes.size() / kHashBytes);
-  for (std::size_t i = 0; i < hashes.size(); ++i)
-    std::ranges::copy(bytes.substr(i * kHashBytes, kHashBytes), hashes[i].bytes.begin());
-  return hashes;
-}
-
-Result<std::vector<Hash>> read_complete(store::Disk& disk, const SealLayout& layout, unsigned level,
-                                        std::uint64_t index) {
-  const auto path = layout.tile(level, index, kWidth);
-  const auto bytes = store::read_file(disk, path, kTileLeaves * kHashBytes);
-  if (!bytes) return std::unexpected(bytes.error());
-  if (bytes->size() != kTileLeaves * kHashBytes)
-    return fail(Errc::Corrupt, path.string() + " is no complete tile");
-  return to_hashes(*bytes);
-}
-
-/// The smallest partial tile that has at least `least` hashes.
-std::optional<std::filesystem::path> find_partial(store::Disk& disk, const SealLayout& layout,
-                                                  unsigned level, std::uint64_t index,
-                                                  std::uint64_t least) {
-  const auto directory = layout.tile(level, index, 1).parent_path();
-  const auto entries = disk.list(directory);
-  if (!entries) return std::nullopt;
-  std::optional<unsigned> best;
-  for (const auto& entry : *entries) {
-    unsigned width = 0;
-    const char* end = entry.name.data() + entry.name.size();
-    const auto [stop, error] = std::from_chars(entry.name.data(), end, width);
-    if (error != std::errc{} || stop != end || width < least || width >= kTileLeaves) continue;
-    if (!best || width < *best) best = width;
-  }
-  if (!best) return std::nullopt;
-  return layout.tile(level, index, *best);
-}
-
-Result<std::vector<Hash>> read_tile(store::Disk& disk, const SealLayout& layout, unsigned level,
-                                    std::uint64_t index, std::uint64_t least) {
-  // A partial tile can vanish, because a wider one has come.
-  for (int attempt = 0;; ++attempt) {
-    auto complete = read_complete(disk, layout, level, index);
-    if (complete || complete.error().code != Errc::NotFound) return complete;
-    const auto partial = find_partial(disk, layout, level, index, least);
-    if (!partial && attempt > 0) return complete;
-    if (!partial) continue;
-    const auto bytes = store::read_file(disk, *partial, kTileLeaves * kHashBytes);
-    if (bytes && bytes->size() >= least * kHashBytes) return to_hashes(*bytes);
-    if (attempt > 2) return fail(Errc::Corrupt, partial->string() + " is damaged");
-  }
 }
 
 }  // namespace
@@ -101,7 +45,7 @@ Status Tiles::resume(std::uint64_t size) {
   for (unsigned level = 0; complete != 0; ++level, complete /= kTileLeaves) {
     std::vector<Hash>& above = edge_.emplace_back();
     for (std::uint64_t index = complete - complete % kTileLeaves; index < complete; ++index) {
-      const auto tile = read_complete(*disk_, layout_, level, index);
+      const auto tile = read_complete_tile(*disk_, layout_, level, index);
       if (!tile) return std::unexpected(tile.error());
       above.push_back(tree_hash(*tile));
     }
@@ -155,18 +99,7 @@ void Tiles::complete(std::size_t level) {
   if (edge_[level + 1].size() == kTileLeaves) complete(level + 1);
 }
 
-GrowingTree Tiles::tree() const {
-  std::vector<Hash> subtrees;
-  for (std::size_t level = edge_.size(); level-- > 0;) {
-    std::span<const Hash> rest = edge_[level];
-    while (!rest.empty()) {
-      const std::size_t count = std::bit_floor(rest.size());
-      subtrees.push_back(tree_hash(rest.first(count)));
-      rest = rest.subspan(count);
-    }
-  }
-  return {size_, std::move(subtrees)};
-}
+GrowingTree Tiles::tree() const { return tree_of_edge(size_, edge_); }
 
 Status Tiles::write_tile(const std::filesystem::path& path, std::string_view bytes) {
   auto done = store::write_file(*disk_, path, bytes);

@@ -14,12 +14,11 @@
 #include "base/result.hpp"
 #include "seal/digest.hpp"
 #include "seal/seal_layout.hpp"
+#include "seal/tile_files.hpp"
 #include "seal/tree.hpp"
 #include "store/disk.hpp"
 
 namespace alibi::seal {
-
-inline constexpr std::uint64_t kTileLeaves = 256;
 
 class Tiles {
  public:

@@ -20,6 +20,7 @@ constexpr std::uint32_t kBlocksMagic = 0x184D2A5A;  // one of zstd's skippable f
 constexpr std::string_view kBlocksTag = "ALIBIBL1";
 constexpr std::size_t kSkippableHeadBytes = 8;
 constexpr std::uint64_t kWindowBytes = 1ULL << 20;
+constexpr std::uint64_t kFrameWindowBytes = 256ULL << 10;  // most frames are not larger
 /// A frame holds a block more than 1 MiB at most, and a block a line more than its limit.
 constexpr std::uint64_t kMaxFrameBytes = 2 * kMaxLineBytes;
 constexpr std::uint64_t kMaxBlocksBytes = 64ULL << 20;
@@ -80,7 +81,7 @@ Result<std::string_view> PackedFile::read(std::uint64_t offset, std::uint64_t by
 }
 
 Result<std::uint64_t> PackedFile::frame_bytes_at(std::uint64_t offset) {
-  for (std::uint64_t window = kWindowBytes;; window *= 2) {
+  for (std::uint64_t window = kFrameWindowBytes;; window *= 2) {
     const auto bytes = read(offset, window);
     if (!bytes) return std::unexpected(bytes.error());
     const auto size = ::ZSTD_findFrameCompressedSize(bytes->data(), bytes->size());
@@ -134,6 +135,23 @@ Result<FrameMap> PackedFile::map_frames() {
     at = *next;
   }
   return map;
+}
+
+Result<FrameSpan> PackedFile::frame_of(std::uint64_t offset) {
+  FrameSpan span;
+  while (span.file_offset < bytes_) {
+    const auto size = frame_bytes_at(span.file_offset);
+    if (!size && size.error().code != Errc::Corrupt) return std::unexpected(size.error());
+    if (!size) break;
+    const auto content = ::ZSTD_getFrameContentSize(packed_.data(), *size);
+    if (content > kMaxFrameBytes) break;  // the error values are huge
+    span.file_bytes = *size;
+    span.csv_bytes = content;
+    if (span.csv_offset + content > offset) break;
+    span.file_offset += *size;
+    span.csv_offset += content;
+  }
+  return span;
 }
 
 Result<Chunk> PackedFile::load(const FrameSpan& span) {

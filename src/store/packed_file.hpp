@@ -48,6 +48,9 @@ class PackedFile {
 
   /// Walks the whole file. Errors: Io.
   [[nodiscard]] Result<FrameMap> map_frames();
+  /// The last frame that begins at or before `offset` of what is packed, as far as the frames
+  /// say how much they hold; the beginning of the file otherwise. Errors: Io.
+  [[nodiscard]] Result<FrameSpan> frame_of(std::uint64_t offset);
   /// The lines of one frame, until the next call. Errors: Io; Corrupt when the
   /// frame is not what `span` says, fails its checksum or ends within a line.
   [[nodiscard]] Result<Chunk> load(const FrameSpan& span);
