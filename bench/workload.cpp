@@ -9,7 +9,6 @@ namespace {
 using event::Kind;
 using event::Record;
 
-constexpr std::int64_t kOffsetNs = 1'795'314'530'000'000'000;
 constexpr std::array kPrograms = {
     "/usr/bin/dash", "/usr/bin/curl",   "/usr/bin/git",  "/usr/bin/python3.11",
     "/usr/bin/grep", "/usr/bin/sed",    "/usr/bin/cat",  "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus",
@@ -33,7 +32,7 @@ Record Workload::start_record(Kind kind, const Life& life, char ring) {
   Record r;
   r.kind = kind;
   r.boot = {boot_ns_};
-  r.time = WallNs{kOffsetNs + static_cast<std::int64_t>(boot_ns_)};
+  r.time = WallNs{offset_ns_ + static_cast<std::int64_t>(boot_ns_)};
   r.process = life.key;
   r.parent = life.parent;
   r.user = life.user;

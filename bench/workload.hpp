@@ -3,6 +3,7 @@
 // exec, libraries, a name looked up, a connection, exit) of some hundred
 // programs, users and hosts. The same seed gives the same records.
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -14,9 +15,16 @@ namespace alibi::bench {
 
 class Workload {
  public:
-  /// `gap_ns`: between two records, on average.
-  explicit Workload(std::uint64_t seed, std::uint64_t gap_ns = 220'000)
-      : random_(seed), gap_ns_(gap_ns) {}
+  /// `gap_ns`: between two records, on average. `offset_ns`: of the wall clock from that of the
+  /// boot.
+  explicit Workload(std::uint64_t seed, std::uint64_t gap_ns = 220'000,
+                    std::int64_t offset_ns = 1'795'314'530'000'000'000)
+      : random_(seed), gap_ns_(gap_ns), offset_ns_(offset_ns) {}
+
+  /// When the latest record was.
+  [[nodiscard]] BootNs now() const { return {boot_ns_}; }
+  /// Nothing happens before then.
+  void rest_until(BootNs time) { boot_ns_ = std::max(boot_ns_, time.ns); }
 
   /// The records of one process's life, in order.
   [[nodiscard]] std::vector<event::Record> next_life();
@@ -33,6 +41,7 @@ class Workload {
 
   std::mt19937_64 random_;
   std::uint64_t gap_ns_;
+  std::int64_t offset_ns_;
   std::uint64_t boot_ns_ = 81'000'000'000;
   static constexpr std::uint32_t kFirstPid = 1000;
   static constexpr std::uint32_t kPidMax = 4'194'303;  // the kernel's own limit
