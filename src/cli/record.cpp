@@ -26,7 +26,8 @@ class Record : public Command {
     directory_.declare(app);
     packets_.declare(app);
     app.add_flag("--unowned", is_unowned_,
-                 "Keep also packets that no socket owns: unsolicited, forwarded, not IP");
+                 "Keep also packets that no socket owns (unsolicited, forwarded, not IP) in the "
+                 "recorder's own network namespace");
   }
 
   Result<int> run() override {
