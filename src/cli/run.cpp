@@ -81,6 +81,9 @@ class Run : public Command {
     }
     if (!summary->unsealed.empty())
       fmt::print(stderr, "alibi: recorded, but not sealed: {}\n", summary->unsealed);
+    if (!summary->unwitnessed.empty())
+      fmt::print(stderr, "alibi: no answer yet, the next recorder of this log asks again: {}\n",
+                 summary->unwitnessed);
     return summary->exit_status;
   }
 

@@ -449,7 +449,11 @@ Result<RunSummary> run(const Options& options, const std::vector<std::string>& c
   summary.flows = counts.flows;
   summary.packets = counts.packets.packets;
   summary.seconds = seconds;
-  if (recording.sealer) summary.unsealed = recording.sealer->state().fault;
+  if (recording.sealer) {
+    const seal::SealState state = recording.sealer->state();
+    summary.unsealed = state.fault;
+    summary.unwitnessed = state.witness;
+  }
   recording.pipeline.reset();
   // What is not sealed is in memory alone.
   if (summary.unsealed.empty())

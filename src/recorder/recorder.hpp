@@ -73,7 +73,8 @@ struct RunSummary {
   std::uint64_t flows = 0;
   std::uint64_t packets = 0;
   double seconds = 0;
-  std::string unsealed;  ///< why nothing was sealed, in a log with an identity
+  std::string unsealed;     ///< why nothing was sealed, in a log with an identity
+  std::string unwitnessed;  ///< which witness or authority did not answer, and why
 };
 
 /// Runs `command` (argv, looked up in PATH) and records it and its descendants

@@ -110,6 +110,10 @@ Status Sealer::stop(const std::string& reason) {
     }
   }
   keep_state();
+  if (witnessing_) {
+    const std::lock_guard lock(mutex_);
+    state_.witness = witnessing_->trouble();  // work_ no longer knows whom to ask
+  }
   return done;
 }
 

@@ -95,7 +95,7 @@ class Client : public seal::Witnessing {
     std::string text;
     for (const Trouble& trouble : troubles_) {
       text += (text.empty() ? "" : "; ") + trouble.text;
-      if (trouble.next_try > now) {
+      if (trouble.next_try > now && !is_ending_) {
         text += fmt::format(", next try in {} s",
                             (trouble.next_try.ns - now.ns + 999'999'999) / 1'000'000'000);
       }

@@ -108,6 +108,28 @@ def test_run(base):
               ["PASS-UNWITNESSED"] * len(VERIFIERS), "one organisation")
 
 
+def test_away(base):
+    """Nobody answers: the run says so, and the next one has the same leaves witnessed."""
+    at = os.path.join(base, "away")
+    key = make_identity(at)
+    with Directory() as a:
+        vkey = init(a, "witness.example/away")
+        with Witness(a, key) as witness:
+            port = witness.port
+        write_policy(at, [("A", vkey, port)])
+        code, _, said = run(ALIBI, "run", "--dir", at, "--", "true")
+        equal(code, 0, said)
+        last = said.splitlines()[-1]
+        check(last.startswith("alibi: no answer yet, the next recorder of this log asks again: witness A: ") and
+              "next try" not in last, f"what a run without its witness says: {said}")
+        with Witness(a, key) as witness:
+            policy = write_policy(at, [("A", vkey, witness.port)])
+            code, _, said = run(ALIBI, "run", "--dir", at, "--", "sh", "-c", "sleep 2")
+            equal((code, len(said.splitlines())), (0, 1), f"what a run with its witness says: {said}")
+        for answer in passes(at, key, "--policy", policy):
+            equal(answer["witnessed"]["names"], ["A"], "who witnessed what had waited")
+
+
 def test_record(base):
     at = os.path.join(base, "record")
     key = make_identity(at)
