@@ -83,7 +83,7 @@ Result<std::unique_ptr<store::LogReader>> open_log(const LogOption& log) {
   if (reader) return reader;
   Error error = reader.error();
   if (error.code == Errc::NotFound)
-    error.message += "; is the directory right (--dir), and was anything recorded?";
+    error.message += "; is that the right directory (--dir), and was anything recorded?";
   if (error.code == Errc::Denied) error.message += "; only root may read the log";
   return std::unexpected(std::move(error));
 }

@@ -365,7 +365,7 @@ Result<std::unique_ptr<LogReader>> LogReader::open(const std::filesystem::path& 
   const auto segments = list_segments(real_disk(), layout);
   if (!segments && segments.error().code == Errc::NotFound) {
     return fail(Errc::NotFound,
-                "there is no log in " + directory.string() + "; name its directory with --dir");
+                "there is no log in " + directory.string());
   }
   if (!segments) return std::unexpected(segments.error());
   return std::make_unique<FileLogReader>(std::move(layout), identity);
