@@ -6,9 +6,9 @@
 #include <openssl/ts.h>
 #include <openssl/x509_vfy.h>
 
-#include <ctime>
-#include <optional>
 #include <vector>
+
+#include "seal/stamp_reply.hpp"
 
 namespace alibi::verify {
 namespace {
@@ -23,7 +23,6 @@ struct Freed {
 template <typename T, auto Free>
 using Owned = std::unique_ptr<T, Freed<Free>>;
 using Bio = Owned<BIO, ::BIO_free>;
-using Response = Owned<TS_RESP, ::TS_RESP_free>;
 using Context = Owned<TS_VERIFY_CTX, ::TS_VERIFY_CTX_free>;
 using Certificate = Owned<X509, ::X509_free>;
 using Store = Owned<X509_STORE, ::X509_STORE_free>;
@@ -38,15 +37,6 @@ std::string why(const char* otherwise) {
   std::string text = reason ? reason : otherwise;
   ::ERR_clear_error();
   return text;
-}
-
-std::optional<std::time_t> time_of(TS_TST_INFO* info) {
-  std::tm parts{};
-  const ASN1_GENERALIZEDTIME* time = ::TS_TST_INFO_get_time(info);
-  if (!time || ::ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  const std::time_t seconds = ::timegm(&parts);
-  if (seconds < 0) return std::nullopt;
-  return seconds;
 }
 
 /// SHA-1 and older can be made to collide.
@@ -96,14 +86,11 @@ Result<TimeStampRoots> TimeStampRoots::from_pem(std::string_view pem) {
 }
 
 Result<TimeStamp> TimeStampRoots::verify(std::string_view response, std::string_view data) const {
-  const auto* begin = reinterpret_cast<const unsigned char*>(response.data());
-  const auto* end = begin + response.size();
-  const Response parsed(::d2i_TS_RESP(nullptr, &begin, static_cast<long>(response.size())));
-  if (!parsed || begin != end || !::TS_RESP_get_token(parsed.get()) ||
-      !::TS_RESP_get_tst_info(parsed.get()))
+  const auto parsed = seal::parse_stamp_reply(response);
+  if (!parsed || !::TS_RESP_get_token(parsed.get()) || !::TS_RESP_get_tst_info(parsed.get()))
     return fail(Errc::Corrupt, "it is no time-stamp response: " + why("no token in it"));
   TS_TST_INFO* info = ::TS_RESP_get_tst_info(parsed.get());
-  const auto time = time_of(info);
+  const auto time = seal::stamp_time(parsed);
   if (!time || !has_sound_digest(info))
     return fail(Errc::Corrupt, "its time or its digest cannot be used");
 

@@ -4,10 +4,10 @@
 #include <openssl/err.h>
 #include <openssl/ts.h>
 #include <openssl/x509.h>
-#include <time.h>
 
 #include "seal/bytes.hpp"
 #include "seal/digest.hpp"
+#include "seal/stamp_reply.hpp"
 #include "witness/add_checkpoint.hpp"
 
 namespace alibi::witness {
@@ -57,14 +57,6 @@ Request make_request(std::string_view text) {
   return request;
 }
 
-Result<std::int64_t> time_of(TS_RESP& reply) {
-  TS_TST_INFO* const info = TS_RESP_get_tst_info(&reply);
-  struct tm time {};
-  if (!info || ASN1_TIME_to_tm(TS_TST_INFO_get_time(info), &time) != 1)
-    return refused("a time stamp without a time");
-  return static_cast<std::int64_t>(::timegm(&time));
-}
-
 }  // namespace
 
 struct StampQuestion::State {
@@ -94,11 +86,8 @@ Result<std::int64_t> StampQuestion::check(std::string_view reply,
                                           const std::string& roots_file) const {
   if (reply.size() > kReplyBytesMax) return fail(Errc::Corrupt, "the reply is too long");
   ERR_clear_error();
-  const auto* at = reinterpret_cast<const unsigned char*>(reply.data());
-  const auto* const end = at + reply.size();
-  const Owned<TS_RESP, TS_RESP_free> response(
-      d2i_TS_RESP(nullptr, &at, static_cast<long>(reply.size())));
-  if (!response || at != end) return refused("not a reply of a time-stamp authority");
+  const auto response = seal::parse_stamp_reply(reply);
+  if (!response) return refused("not a reply of a time-stamp authority");
   const Owned<TS_VERIFY_CTX, TS_VERIFY_CTX_free> context(
       TS_REQ_to_TS_VERIFY_CTX(state_->request.get(), nullptr));
   if (!context) return refused("OpenSSL cannot check a time stamp");
@@ -115,7 +104,9 @@ Result<std::int64_t> StampQuestion::check(std::string_view reply,
   TS_VERIFY_CTX_set_flags(context.get(), checks);
   if (TS_RESP_verify_response(context.get(), response.get()) != 1)
     return refused("the reply does not answer the question");
-  return time_of(*response);
+  const auto time = seal::stamp_time(response);
+  if (!time) return refused("a time stamp without a time");
+  return *time;
 }
 
 }  // namespace alibi::witness
