@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Every packet of every socket: its headers, and beside them the bytes in which
-// a request head may stand.
+// a request head may stand. What al_egress and al_ingress do where no packets are
+// recorded is done here too: one program a packet is cheaper than two.
 //
 // cgroup_skb at the root cgroup (egress and ingress since 4.10, direct socket
 // storage since 5.9) sees each network namespace, and each packet that a socket
@@ -14,9 +15,9 @@
 
 #include "kernel_types.h"
 
+#include "lib/conversation.h"
 #include "lib/emit.h"
 #include "lib/http.h"
-#include "lib/packet.h"
 #include "lib/process_key.h"
 #include "lib/socket_state.h"
 
@@ -32,7 +33,10 @@ struct packet_view {
   u32 headers; /* bytes up to the payload; 0: not understood here */
   u32 payload;
   u32 take; /* bytes of the packet to send on */
+  u64 now;
+  u64 cookie;
   u8 protocol;
+  bool is_out;
   bool matters;
 };
 
@@ -187,7 +191,7 @@ static __always_inline void lose(void) {
 }
 
 static __always_inline void send_on(struct __sk_buff *skb, struct socket_state *s, struct packet_view *v,
-                                    bool is_out, u64 wake, const u32 room) {
+                                    u64 wake, const u32 room) {
   const u32 size = sizeof(struct alibi_packet) + room;
   struct alibi_packet *r = bpf_ringbuf_reserve(&al_ring_packet, size, 0);
   if (!r) {
@@ -195,30 +199,34 @@ static __always_inline void send_on(struct __sk_buff *skb, struct socket_state *
     return;
   }
   __builtin_memset(r, 0, sizeof(*r));
-  r->cookie = remembered_cookie(s, skb);
+  r->cookie = v->cookie;
   r->ifindex = skb->ifindex;
   r->wire_bytes = skb->len;
   r->gso_segs = skb->gso_segs;
-  r->is_out = is_out;
+  r->is_out = v->is_out;
   if (s) {
     r->net_ns = s->net_ns;
     fill_owner(r, s, v->protocol == IPPROTO_TCP);
   }
   fill_device(r, skb, s);
   if (load_payload(skb, 0, r + 1, v->take, room)) r->captured_bytes = v->take;
-  number_record(&r->header, ALIBI_RING_PACKET, ALIBI_RECORD_PACKET, size);
+  number_record_at(&r->header, ALIBI_RING_PACKET, ALIBI_RECORD_PACKET, size, v->now);
   bpf_ringbuf_submit(r, wake);
 }
 
 static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
-  struct alibi_config *c = config();
-  if (!c || !c->packet_ring_bytes) return 1; /* not yet configured, or off */
   struct packet_view v;
   __builtin_memset(&v, 0, sizeof(v));
-  look(skb, &v);
+  v.now = bpf_ktime_get_boot_ns();
+  v.is_out = is_out;
   struct bpf_sock *sk = skb->sk;
   if (sk) sk = bpf_sk_fullsock(sk);
   struct socket_state *s = sk ? find_state(sk) : 0;
+  v.cookie = remembered_cookie(s, skb);
+  if (sk && !is_other_tcp(skb, is_out)) converse(skb, s, v.cookie, is_out, v.now);
+  struct alibi_config *c = config();
+  if (!c || !c->packet_ring_bytes) return 1; /* not yet configured, or off */
+  look(skb, &v);
   if (v.payload) {
     u32 heads = v.protocol == IPPROTO_TCP ? heads_of_stream(skb, s, &v, is_out) : heads_of_datagram(skb, &v);
     u32 wanted = c->packet_payload_bytes < v.payload ? c->packet_payload_bytes : v.payload;
@@ -240,22 +248,22 @@ static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
                                                                                : BPF_RB_NO_WAKEUP;
   /* Sizes known to the verifier from the reservation to its end. */
   if (n <= 32)
-    send_on(skb, s, &v, is_out, wake, 32);
+    send_on(skb, s, &v, wake, 32);
   else if (n <= 64)
-    send_on(skb, s, &v, is_out, wake, 64);
+    send_on(skb, s, &v, wake, 64);
   else if (n <= 128)
-    send_on(skb, s, &v, is_out, wake, 128);
+    send_on(skb, s, &v, wake, 128);
   else if (n <= 512)
-    send_on(skb, s, &v, is_out, wake, 512);
+    send_on(skb, s, &v, wake, 512);
   else if (n <= 2048)
-    send_on(skb, s, &v, is_out, wake, 2048);
+    send_on(skb, s, &v, wake, 2048);
   else if (n <= 8192)
-    send_on(skb, s, &v, is_out, wake, 8192);
+    send_on(skb, s, &v, wake, 8192);
   else if (n <= ALIBI_HEAD_BYTES_MAX + HEADERS_BYTES_MAX)
-    send_on(skb, s, &v, is_out, wake, ALIBI_HEAD_BYTES_MAX + HEADERS_BYTES_MAX);
+    send_on(skb, s, &v, wake, ALIBI_HEAD_BYTES_MAX + HEADERS_BYTES_MAX);
   else {
     if (n > 65536) v.take = 65536;
-    send_on(skb, s, &v, is_out, wake, 65536);
+    send_on(skb, s, &v, wake, 65536);
   }
   return 1;
 }

@@ -17,21 +17,14 @@
 
 #include "kernel_types.h"
 
+#include "lib/conversation.h"
 #include "lib/emit.h"
 #include "lib/listeners.h"
-#include "lib/packet.h"
 #include "lib/process_key.h"
 #include "lib/socket_state.h"
 #include "lib/syscall.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 32768);
-  __type(key, struct alibi_conversation_key);
-  __type(value, struct alibi_conversation);
-} al_convs SEC(".maps");
 
 /* ---------------------------------------------------------------------- TCP */
 
@@ -209,22 +202,26 @@ static __always_inline void count_use(struct alibi_socket_user *user, int length
 }
 
 #ifndef ALIBI_LEGACY
-/* What nearly every call meets, once for each read and write of a program: TCP,
- * used by who used it first. */
-static __always_inline bool is_used_as_before(struct sock *sk, struct socket_state *s) {
+/* What nearly every call meets, once for each read and write of a program: used
+ * by who used it first, who sent last too. */
+static __always_inline bool is_used_as_before(struct sock *sk, struct socket_state *s, u32 how) {
+  if (!s) return false;
   struct task_struct *task = current_task();
-  return s && sk->sk_protocol == IPPROTO_TCP && s->users[0].tgid == task->tgid &&
-         s->users[0].start_boot_ns == task->group_leader->start_boottime;
+  u64 start = task->group_leader->start_boottime;
+  u32 tgid = task->tgid;
+  if (s->users[0].tgid != tgid || s->users[0].start_boot_ns != start) return false;
+  if (how != ALIBI_HOW_SENT || sk->sk_protocol == IPPROTO_TCP) return true;
+  return s->sender.tgid == tgid && s->sender.start_boot_ns == start && !(s->flags & ALIBI_FLOW_PRESUMED);
 }
 #else
-#define is_used_as_before(sk, s) false
+#define is_used_as_before(sk, s, how) false
 #endif
 
 static __always_inline int used(struct sock *sk, int length, u32 how) {
   u16 family = sk->__sk_common.skc_family;
   if (family != AF_INET && family != AF_INET6 && family != AF_PACKET) return 0;
   struct socket_state *s = find_state(sk);
-  if (is_used_as_before(sk, s)) {
+  if (is_used_as_before(sk, s, how)) {
     count_use(&s->users[0], length, how);
     return 0;
   }
@@ -420,130 +417,8 @@ int al_connect(struct syscall_exit *ctx) {
 
 /* ------------------------------------------------------------ conversations */
 
-static __always_inline void emit_dns_of(struct __sk_buff *skb, struct socket_state *s, struct packet *p,
-                                        u64 cookie, bool is_out, u32 n, const u32 room) {
-  const u32 size = sizeof(struct alibi_dns) + room;
-  struct alibi_dns *r = bpf_ringbuf_reserve(&al_ring_network, size, 0);
-  if (!r) {
-    struct alibi_counters *c = counters();
-    if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_NETWORK]);
-    count_loss(ALIBI_RING_NETWORK, ALIBI_RECORD_DNS);
-    return;
-  }
-  __builtin_memset(r, 0, sizeof(*r));
-  if (s) {
-    r->header.process = s->sender.tgid ? s->sender : s->creator;
-    r->net_ns = s->net_ns;
-    r->user_count = count_users(s);
-  }
-  r->tuple.family = p->key.family;
-  r->tuple.protocol = p->protocol;
-  r->tuple.local_port = p->local_port;
-  r->tuple.remote_port = p->key.remote_port;
-  __builtin_memcpy(r->tuple.local, p->local, 16);
-  __builtin_memcpy(r->tuple.remote, p->key.remote, 16);
-  r->cookie = cookie;
-  r->payload_bytes = p->payload_bytes;
-  r->is_answer = !is_out;
-  if (load_payload(skb, p->header_bytes, r + 1, n, room)) r->captured_bytes = n;
-  number_record(&r->header, ALIBI_RING_NETWORK, ALIBI_RECORD_DNS, size);
-  bpf_ringbuf_submit(r, wake_flags(&al_ring_network));
-}
-
-/* Two sizes, each known to the verifier from the reservation to its end. */
-static __always_inline void emit_dns(struct __sk_buff *skb, struct socket_state *s, struct packet *p,
-                                     u64 cookie, bool is_out) {
-  u32 n = p->payload_bytes;
-  if (n > ALIBI_DNS_BYTES_MAX) n = ALIBI_DNS_BYTES_MAX;
-  if (n == 0) return;
-  if (n <= ALIBI_DNS_SHORT_BYTES_MAX)
-    emit_dns_of(skb, s, p, cookie, is_out, n, ALIBI_DNS_SHORT_BYTES_MAX);
-  else
-    emit_dns_of(skb, s, p, cookie, is_out, n, ALIBI_DNS_BYTES_MAX);
-}
-
-static __always_inline void count_packet(struct alibi_conversation *c, struct packet *p, u64 now, bool is_out) {
-  c->last_ns = now;
-  if (is_out) {
-    __sync_fetch_and_add(&c->packets_out, p->count);
-    __sync_fetch_and_add(&c->bytes_out, p->payload_bytes);
-  } else {
-    __sync_fetch_and_add(&c->packets_in, p->count);
-    __sync_fetch_and_add(&c->bytes_in, p->payload_bytes);
-  }
-}
-
-static __always_inline void note_sender(struct alibi_conversation *c, struct socket_state *s) {
-  if (!s->sender.tgid) return;
-  bool is_presumed = s->flags & ALIBI_FLOW_PRESUMED;
-  if (is_same(&s->sender, &c->sender)) {
-    if (!is_presumed) c->flags &= ~ALIBI_FLOW_PRESUMED;
-    return;
-  }
-  if (!c->sender.tgid || (c->flags & ALIBI_FLOW_PRESUMED)) {
-    c->sender = s->sender;
-    c->flags = is_presumed ? c->flags | ALIBI_FLOW_PRESUMED : c->flags & ~ALIBI_FLOW_PRESUMED;
-  }
-  else
-    c->other_sender = s->sender;
-}
-
-static __always_inline void converse(struct socket_state *s, struct packet *p, bool is_out) {
-  u64 now = bpf_ktime_get_boot_ns();
-  struct alibi_conversation *c = bpf_map_lookup_elem(&al_convs, &p->key);
-  if (c) {
-    if (is_out && s) note_sender(c, s);
-    count_packet(c, p, now, is_out);
-    return;
-  }
-  /* What a raw socket receives it shares with others: no flow of its own. */
-  if (!is_out && p->protocol != IPPROTO_UDP) return;
-  struct alibi_conversation fresh;
-  __builtin_memset(&fresh, 0, sizeof(fresh));
-  fresh.first_ns = now;
-  fresh.began_in = !is_out;
-  __builtin_memcpy(fresh.local, p->local, 16);
-  if (s) {
-    fresh.creator = s->creator;
-    fresh.net_ns = s->net_ns;
-    fresh.flags = s->flags & ALIBI_FLOW_SNAPSHOT;
-    if (is_out) note_sender(&fresh, s);
-    s->flags |= ALIBI_FLOW_TALKED;
-  }
-  count_packet(&fresh, p, now, is_out);
-  if (bpf_map_update_elem(&al_convs, &p->key, &fresh, BPF_NOEXIST)) {
-    c = bpf_map_lookup_elem(&al_convs, &p->key); /* another CPU was first */
-    if (c) {
-      count_packet(c, p, now, is_out);
-      return;
-    }
-    struct alibi_counters *n = counters();
-    if (n) __sync_fetch_and_add(&n->conversations_refused, 1);
-  }
-}
-
-/* Ports and lengths behind the IP header. False: of no interest, or cut short. */
-static __always_inline bool parse(struct __sk_buff *skb, bool is_out, struct packet *p) {
-  if (parse_udp_directly(skb, is_out, p)) return true;
-  if (!parse_ip(skb, is_out, p)) return false;
-  if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) return true;
-  struct ports ports;
-  if (bpf_skb_load_bytes(skb, p->header_bytes, &ports, sizeof(ports))) return false;
-  p->local_port = bpf_ntohs(is_out ? ports.source : ports.destination);
-  p->key.remote_port = bpf_ntohs(is_out ? ports.destination : ports.source);
-  u32 header_bytes = 8;
-  if (p->protocol == IPPROTO_TCP) {
-    if (p->key.remote_port != DNS_PORT) return false;
-    u8 offset;
-    if (bpf_skb_load_bytes(skb, p->header_bytes + 12, &offset, 1)) return false;
-    header_bytes = (offset >> 4) * 4;
-  }
-  p->header_bytes += header_bytes;
-  p->payload_bytes = p->payload_bytes > header_bytes ? p->payload_bytes - header_bytes : 0;
-  return true;
-}
-
-static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
+/* Where packets are recorded, al_packet_out and al_packet_in do this too. */
+static __always_inline int conversation(struct __sk_buff *skb, bool is_out) {
   if (is_other_tcp(skb, is_out)) return 1;
   struct bpf_sock *sk = skb->sk;
 #ifdef ALIBI_LEGACY
@@ -552,23 +427,15 @@ static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
   if (!sk) return 1;
   sk = bpf_sk_fullsock(sk);
   if (!sk) return 1;
-  struct packet p;
-  __builtin_memset(&p, 0, sizeof(p));
-  if (!parse(skb, is_out, &p)) return 1;
 #ifdef ALIBI_LEGACY
   struct socket_state *s = find_datagram_state(sk, cookie);
 #else
   struct socket_state *s = find_state(sk);
   u64 cookie = remembered_cookie(s, skb);
 #endif
-  p.count = skb->gso_segs > 1 ? skb->gso_segs : 1;
-  p.key.local_port = p.local_port;
-  p.key.cookie = cookie;
-  if (p.protocol == IPPROTO_TCP || (p.protocol == IPPROTO_UDP && is_dns_port(p.key.remote_port)))
-    emit_dns(skb, s, &p, cookie, is_out);
-  if (p.protocol != IPPROTO_TCP) converse(s, &p, is_out);
+  converse(skb, s, cookie, is_out, bpf_ktime_get_boot_ns());
   return 1;
 }
 
-SEC("cgroup_skb/egress") int al_egress(struct __sk_buff *skb) { return packet(skb, true); }
-SEC("cgroup_skb/ingress") int al_ingress(struct __sk_buff *skb) { return packet(skb, false); }
+SEC("cgroup_skb/egress") int al_egress(struct __sk_buff *skb) { return conversation(skb, true); }
+SEC("cgroup_skb/ingress") int al_ingress(struct __sk_buff *skb) { return conversation(skb, false); }

@@ -25,15 +25,19 @@ static __always_inline u64 wake_flags(void *ring) {
                                                                     : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline bool number_record(struct alibi_header *h, u32 ring, u16 kind, u64 size) {
+static __always_inline bool number_record_at(struct alibi_header *h, u32 ring, u16 kind, u64 size, u64 now) {
   struct alibi_counters *c = counters();
   if (!c) return false;
   h->seq = TAKE_NUMBER(c->attempts[ring]);
-  h->boot_ns = bpf_ktime_get_boot_ns();
+  h->boot_ns = now;
   h->size = size;
   h->kind = kind;
   h->cpu = bpf_get_smp_processor_id();
   return true;
+}
+
+static __always_inline bool number_record(struct alibi_header *h, u32 ring, u16 kind, u64 size) {
+  return number_record_at(h, ring, kind, size, bpf_ktime_get_boot_ns());
 }
 
 static __always_inline void count_loss(u32 ring, u16 kind) {

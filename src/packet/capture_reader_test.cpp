@@ -27,7 +27,9 @@ struct Writer {
 
   template <std::integral T>
   Writer& add(T value) {
-    put(bytes, value, order);
+    const T stored = in_order(value, order);
+    const auto raw = std::as_bytes(std::span(&stored, 1));
+    bytes.insert(bytes.end(), raw.begin(), raw.end());
     return *this;
   }
   Writer& text(std::string_view value) {

@@ -1,6 +1,7 @@
 #include "packet/pcapng_writer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string_view>
 
@@ -14,23 +15,28 @@ constexpr auto kOrder = std::endian::little;
 constexpr std::uint8_t kNanosecondResolution = 9;
 constexpr std::size_t kOptionBytesMax = 0xfffc;  ///< a length field of 16 bits, and padding
 
-/// What blocks are made of: numbers, padded bytes, at last options.
+/// What blocks are made of: numbers, padded bytes, at last options. Numbers are
+/// gathered first: a packet has some twenty of them.
 class Fields {
  public:
   explicit Fields(Blocks& out) : out_(out), begin_(out.size()) {}
 
   template <std::integral T>
   void number(T value) {
-    put(out_, value, kOrder);
+    if (gathered_ + sizeof value > few_.size()) flush();
+    const T stored = in_order(value, kOrder);
+    std::memcpy(few_.data() + gathered_, &stored, sizeof stored);
+    gathered_ += sizeof stored;
   }
   void bytes(ByteSpan value) {
+    flush();
     out_.insert(out_.end(), value.begin(), value.end());
     pad();
   }
   template <std::integral T>
   void number_option(std::uint16_t code, T value) {
     option_head(code, sizeof value);
-    put(out_, value, kOrder);
+    number(value);
     pad();
   }
   /// Left out when empty; what a length field cannot tell is cut.
@@ -47,9 +53,15 @@ class Fields {
   }
   void end_options() {
     if (has_options_) number<std::uint32_t>(kEndOfOptions);
+    flush();
   }
 
  protected:
+  void flush() {
+    out_.insert(out_.end(), few_.begin(), few_.begin() + static_cast<std::ptrdiff_t>(gathered_));
+    gathered_ = 0;
+  }
+
   Blocks& out_;
   std::size_t begin_;
 
@@ -60,10 +72,12 @@ class Fields {
     number(static_cast<std::uint16_t>(length));
   }
   void pad() {
-    while ((out_.size() - begin_) % 4 != 0)
-      out_.push_back(std::byte{0});
+    while ((out_.size() - begin_ + gathered_) % 4 != 0)
+      number<std::uint8_t>(0);
   }
 
+  std::array<std::byte, 64> few_;  // the first gathered_ of them; not in out_ yet
+  std::size_t gathered_ = 0;
   bool has_options_ = false;
 };
 
@@ -80,6 +94,7 @@ class Block : public Fields {
     end_options();
     const auto length = static_cast<std::uint32_t>(out_.size() - begin_ + sizeof(std::uint32_t));
     number(length);
+    flush();
     const std::uint32_t stored = in_order(length, kOrder);
     std::memcpy(out_.data() + begin_ + 4, &stored, sizeof stored);
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "event/record.hpp"
@@ -36,7 +37,7 @@ struct SocketFacts {
 struct Attribution {
   std::optional<event::ProcessKey> process;
   event::Grade grade = event::Grade::Unknown;
-  std::string via;
+  std::string_view via;  ///< a literal
 };
 
 [[nodiscard]] Attribution attribute(const SocketFacts& facts);

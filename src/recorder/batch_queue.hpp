@@ -68,9 +68,9 @@ class BatchQueue {
   }
 
  private:
-  /// In records, each about as much memory as eight packets.
+  /// In records, each about as much memory as four packets.
   static std::size_t weight(const Batch& batch) {
-    return batch.records.size() + batch.packets.packets.size() / 8;
+    return batch.records.size() + batch.packets.packets.size() / 4;
   }
 
   std::mutex mutex_;

@@ -21,7 +21,7 @@ PacketOwners::Known& PacketOwners::at(std::uint64_t cookie, BootNs when) {
   if (when >= next_turn_) {
     old_ = std::exchange(young_, {});
     next_turn_ = BootNs{when.ns + kTurnNs};
-    last_cookie_ = 0;
+    last_noted_ = {};
   }
   return young_[cookie];
 }
@@ -35,14 +35,14 @@ const PacketOwners::Known* PacketOwners::find(std::uint64_t cookie) const {
 void PacketOwners::note(const alibi_packet& packet) {
   if (!is_seen(packet.owner_by)) return;
   const alibi_process_key& process = packet.header.process;
-  if (packet.cookie == last_cookie_ && process.tgid == last_process_.tgid &&
-      process.start_boot_ns == last_process_.start_boot_ns)
+  Noted& last = last_noted_[packet.cookie % last_noted_.size()];
+  if (packet.cookie == last.cookie && packet.owner_by == last.owner_by &&
+      process.tgid == last.process.tgid && process.start_boot_ns == last.process.start_boot_ns)
     return;
   Known& known = at(packet.cookie, BootNs{packet.header.boot_ns});
   known.process = process;
   known.owner_by = packet.owner_by;
-  last_cookie_ = packet.cookie;
-  last_process_ = process;
+  last = {packet.cookie, process, packet.owner_by};
 }
 
 void PacketOwners::note(std::uint64_t cookie, const Attribution& found, BootNs when) {

@@ -8,6 +8,7 @@
 // was last noted. What is gone makes a grade worse, never a name wrong.
 // Thread: drain.
 
+#include <array>
 #include <cstdint>
 #include <unordered_map>
 
@@ -44,8 +45,13 @@ class PacketOwners {
   Translation& shared_;
   Sockets young_, old_;  ///< noted in this second, and in the one before
   BootNs next_turn_;
-  std::uint64_t last_cookie_ = 0;  ///< the bulk of packets comes in runs of one socket
-  alibi_process_key last_process_{};
+  struct Noted {
+    std::uint64_t cookie = 0;
+    alibi_process_key process{};
+    std::uint8_t owner_by = ALIBI_OWNER_NOBODY;
+  };
+  /// Of cookies modulo its size: the bulk of packets is of few sockets.
+  std::array<Noted, 16> last_noted_{};
 };
 
 }  // namespace alibi::recorder

@@ -27,6 +27,7 @@ Stream& PacketStreams::at(const StreamKey& key, BootNs now) {
   if (young_.size() >= kStreams || now >= next_turn_) {
     old_ = std::exchange(young_, {});
     next_turn_ = BootNs{now.ns + kTurnNs};
+    ++turns_;
   }
   Stream& stream = young_[key];
   if (const auto place = old_.find(key); place != old_.end()) {

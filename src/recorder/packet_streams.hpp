@@ -45,8 +45,9 @@ class PacketStreams {
   static constexpr std::uint64_t kTurnNs =
       120'000'000'000;  ///< a port may be in TIME_WAIT for 60 s
 
-  /// Valid until the next call.
+  /// Stays where it is until turns() changes.
   Stream& at(const StreamKey& key, BootNs now);
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
   /// Slow: looks at all. Null when it is forgotten.
   [[nodiscard]] const std::pair<const StreamKey, Stream>* find(std::uint64_t id) const;
   /// The same addresses again: another connection.
@@ -59,6 +60,7 @@ class PacketStreams {
   using Streams = std::unordered_map<StreamKey, Stream, StreamKeyHash>;
   Streams young_, old_;
   BootNs next_turn_;
+  std::uint64_t turns_ = 0;
   std::uint64_t last_id_ = 0;
 };
 

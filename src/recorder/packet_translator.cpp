@@ -39,11 +39,12 @@ bool is_dns(const StreamKey& key) {
 struct PacketTranslator::Seen {
   const alibi_packet& fixed;
   std::span<const std::byte> bytes;
-  packet::Headers headers;
-  StreamKey key;
-  Stream& stream;
-  Attribution owner;
-  Process* process = nullptr;
+  const packet::Headers& headers;
+  Recent& recent;
+  const StreamKey& key = recent.key;
+  Stream& stream = *recent.stream;
+  Attribution& owner = recent.owner;
+  Process*& process = recent.process;
 
   [[nodiscard]] bool is_out() const { return fixed.is_out != 0; }
   [[nodiscard]] BootNs boot() const { return {fixed.header.boot_ns}; }
@@ -75,13 +76,13 @@ bool PacketTranslator::translate(std::span<const std::byte> bytes) {
   note_gap(*header);
   const packet::Headers headers =
       packet::decode_headers(packet::LinkType::Raw, view->bytes, view->fixed->wire_bytes);
-  const StreamKey key = stream_key(headers, view->fixed->is_out, view->fixed->net_ns);
-  Stream& stream = streams_.at(key, BootNs{header->boot_ns});
-  Seen seen{*view->fixed, view->bytes, headers, key, stream, {}, nullptr};
+  Recent& recent = recent_of(*view->fixed, headers);
+  Seen seen{*view->fixed, view->bytes, headers, recent};
+  Stream& stream = seen.stream;
   const std::uint8_t flags = seen.flags();
   if ((flags & packet::kSyn) && !(flags & packet::kAck) && !stream.is_new)
     streams_.begin_anew(stream);
-  find_owner(seen);
+  if (!recent.is_valid || stream.is_new) find_owner(seen);
   if (unowned_) unowned_->note_owned(seen.is_out(), seen.bytes, seen.boot());
   if (stream.is_new) note_beginning(seen);
   stream.is_new = false;
@@ -93,6 +94,37 @@ bool PacketTranslator::translate(std::span<const std::byte> bytes) {
   return true;
 }
 
+bool PacketTranslator::is_recent(const Recent& recent, const alibi_packet& fixed,
+                                 const StreamKey& key, bool has_payload) const {
+  const alibi_process_key& told = fixed.header.process;
+  return recent.is_valid && recent.turns == streams_.turns() && recent.cookie == fixed.cookie &&
+         recent.is_out == (fixed.is_out != 0) && recent.owner_by == fixed.owner_by &&
+         recent.role == fixed.role && recent.flags == fixed.flags &&
+         recent.told.tgid == told.tgid && recent.told.start_boot_ns == told.start_boot_ns &&
+         recent.has_payload == has_payload && recent.key == key;
+}
+
+PacketTranslator::Recent& PacketTranslator::recent_of(const alibi_packet& fixed,
+                                                      const packet::Headers& headers) {
+  const StreamKey key = stream_key(headers, fixed.is_out, fixed.net_ns);
+  const bool has_payload = headers.payload_bytes != 0;
+  Recent& recent = recent_[(fixed.cookie * 2 + (fixed.is_out != 0)) % recent_.size()];
+  if (is_recent(recent, fixed, key, has_payload)) return recent;
+  Stream& stream = streams_.at(key, BootNs{fixed.header.boot_ns});
+  recent = {.turns = streams_.turns(),
+            .cookie = fixed.cookie,
+            .told = fixed.header.process,
+            .owner_by = fixed.owner_by,
+            .role = fixed.role,
+            .flags = fixed.flags,
+            .is_out = fixed.is_out != 0,
+            .has_payload = has_payload,
+            .key = key,
+            .stream = &stream,
+            .owner = {}};
+  return recent;
+}
+
 // A packet without a socket of ours in it is the kernel's own: an answer for a
 // connection that is over, or for none; or its socket is older than we are.
 void PacketTranslator::find_owner(Seen& seen) {
@@ -102,6 +134,7 @@ void PacketTranslator::find_owner(Seen& seen) {
   seen.owner = owners_.owner_of(fixed, is_tcp, seen.headers.payload_bytes != 0);
   const bool has_state =
       fixed.owner_by != ALIBI_OWNER_NOBODY || fixed.role != ALIBI_ROLE_UNKNOWN || fixed.flags != 0;
+  seen.recent.is_valid = has_state;  // without, the stream's last owner decides
   if (has_state) {
     if (seen.owner.process) stream.owner = seen.owner;
     if (stream.cookie == 0 || fixed.role != ALIBI_ROLE_LISTENER) stream.cookie = fixed.cookie;
@@ -110,7 +143,7 @@ void PacketTranslator::find_owner(Seen& seen) {
   } else if (!seen.owner.process && seen.is_out() && (!is_tcp || (seen.flags() & packet::kRst))) {
     seen.owner = {std::nullopt, Grade::Unknown, "kernel"};
   }
-  if (seen.owner.process) seen.process = shared_.processes.find(*seen.owner.process);
+  seen.process = seen.owner.process ? shared_.processes.find(*seen.owner.process) : nullptr;
 }
 
 void PacketTranslator::note_beginning(const Seen& seen) {
@@ -283,7 +316,9 @@ void PacketTranslator::write(const Seen& seen, std::size_t bytes) {
   entry.original_bytes = seen.fixed.wire_bytes;
   entry.offset = static_cast<std::uint32_t>(batch_.bytes.size());
   entry.bytes = static_cast<std::uint32_t>(bytes);
-  if (seen.process) entry.owner = owner_index(*seen.process);
+  if (seen.process && seen.recent.index == store::PacketBatch::kNobody)
+    seen.recent.index = owner_index(*seen.process);
+  entry.owner = seen.recent.index;
   entry.grade = seen.owner.grade;
   entry.via = seen.owner.via;
   entry.cookie = seen.fixed.cookie;
@@ -338,6 +373,8 @@ store::PacketBatch PacketTranslator::take() {
   for (auto& name : std::exchange(shared_.fresh_names, {}))
     batch_.names.push_back(std::move(name));
   owner_indexes_.clear();
+  for (Recent& recent : recent_)
+    recent.is_valid = false;
   return std::exchange(batch_, {});
 }
 

@@ -5,6 +5,7 @@
 // A packet is translated a moment after it passed (packet_feed.hpp): what later
 // packets and flow records say of its socket is then known. Thread: drain.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,7 +53,29 @@ class PacketTranslator {
  private:
   struct Seen;  // one packet, while it is translated
 
+  /// What was found out for a packet. The next one of the same socket and
+  /// direction needs the same, as long as no other records were read between.
+  struct Recent {
+    bool is_valid = false;
+    std::uint64_t turns = 0;  ///< of streams_ when `stream` was found
+    std::uint64_t cookie = 0;
+    alibi_process_key told{};  ///< by the kernel, as are the next three
+    std::uint8_t owner_by = ALIBI_OWNER_NOBODY;
+    std::uint8_t role = 0;
+    std::uint8_t flags = 0;
+    bool is_out = false;
+    bool has_payload = false;
+    StreamKey key;
+    Stream* stream = nullptr;
+    Attribution owner;
+    Process* process = nullptr;
+    std::uint32_t index = store::PacketBatch::kNobody;  ///< of process in the batch, once written
+  };
+
   void note_gap(const alibi_header& header);
+  [[nodiscard]] Recent& recent_of(const alibi_packet& fixed, const packet::Headers& headers);
+  [[nodiscard]] bool is_recent(const Recent& recent, const alibi_packet& fixed,
+                               const StreamKey& key, bool has_payload) const;
   void find_owner(Seen& seen);
   void note_beginning(const Seen& seen);
   [[nodiscard]] bool is_in_scope(const Seen& seen) const;
@@ -76,6 +99,7 @@ class PacketTranslator {
   store::PacketBatch batch_;
   std::set<std::pair<store::PacketDevice, std::string>> known_devices_;
   std::unordered_map<event::ProcessKey, std::uint32_t> owner_indexes_;  ///< of this batch
+  std::array<Recent, 64> recent_;            ///< by cookie and direction, modulo its size
   std::vector<std::uint64_t> next_numbers_;  ///< per CPU; 0: none seen yet
   std::uint64_t dropped_ = 0;                ///< numbers missing before the next packet
   std::uint64_t packets_ = 0;

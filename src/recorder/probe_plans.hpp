@@ -8,6 +8,7 @@ struct Plan {
   const char* sensor;
   const char* hook;
   const char* instead_of = nullptr;  ///< loaded only where this tracepoint is missing
+  const char* part_of = nullptr;  ///< attached only where this program, which does it too, is not
 };
 
 /// In order of attaching. Several programs may make one sensor.
@@ -39,10 +40,10 @@ inline constexpr Plan kPlans[] = {
     {"al_connect6", "udp", "cgroup/connect6"},
     {"al_sendmsg4", "udp", "cgroup/sendmsg4"},
     {"al_sendmsg6", "udp", "cgroup/sendmsg6"},
-    {"al_egress", "udp", "cgroup_skb/egress"},
-    {"al_ingress", "udp", "cgroup_skb/ingress"},
     {"al_packet_out", "packet", "cgroup_skb/egress"},
     {"al_packet_in", "packet", "cgroup_skb/ingress"},
+    {"al_egress", "udp", "cgroup_skb/egress", nullptr, "al_packet_out"},
+    {"al_ingress", "udp", "cgroup_skb/ingress", nullptr, "al_packet_in"},
     {"al_it_task", "snapshot", "iter/task"},
     {"al_it_files", "snapshot", "iter/task_file"},
     {"al_it_sockets", "sweep", "iter/bpf_sk_storage_map"},

@@ -96,6 +96,7 @@ class ProbeLoader {
   void pin_unattached(const Probes::Program& program);
   bool attach_again(const Plan& plan);
   void find_maps();
+  [[nodiscard]] bool is_done_elsewhere(const Plan& plan) const;
   void set_failure(const char* program, std::string state, std::string detail);
   void sum_up_sensors();
   fs::path pin(std::string_view name) const { return probes_->pin_directory_ / name; }
@@ -277,6 +278,12 @@ bpf_link* ProbeLoader::attach_link(const Plan& plan, bpf_program* program) {
   return ::bpf_program__attach(program);
 }
 
+bool ProbeLoader::is_done_elsewhere(const Plan& plan) const {
+  return plan.part_of && std::ranges::any_of(probes_->programs_, [&](const auto& program) {
+           return program.link && program.name == std::string_view(plan.part_of);
+         });
+}
+
 void ProbeLoader::attach(Probes::Program& program) {
   program.link = attach_link(*find_plan(program.name), program.program);
   if (!program.link)
@@ -286,6 +293,10 @@ void ProbeLoader::attach(Probes::Program& program) {
 Status ProbeLoader::attach_all() {
   for (const Plan& plan : kPlans) {
     if (failures_.contains(plan.program)) continue;
+    if (is_done_elsewhere(plan)) {
+      set_failure(plan.program, "", "");
+      continue;
+    }
     bpf_program* program = nullptr;
     for (bpf_object* object : probes_->objects_)
       if (!program) program = ::bpf_object__find_program_by_name(object, plan.program);
@@ -418,10 +429,10 @@ Status ProbeLoader::take_over_pins() {
       probes_->programs_.push_back({plan.program, plan.sensor, nullptr, link, program_of(link)});
     else if (attach_again(plan))
       continue;
-    else if (!plan.instead_of)
-      set_failure(plan.program, "unsupported", "was not attached when recording began");
-    else
+    else if (plan.instead_of || is_done_elsewhere(plan))
       set_failure(plan.program, "", "");
+    else
+      set_failure(plan.program, "unsupported", "was not attached when recording began");
   }
   probes_->is_resumed_ = true;
   alibi_config config{};

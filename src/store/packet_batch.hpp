@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,7 +38,7 @@ struct PacketBatch {
     std::uint32_t bytes = 0;
     std::uint32_t owner = kNobody;  ///< index into `processes`
     event::Grade grade = event::Grade::Unknown;
-    std::string via;            ///< the reason for the grade, docs/attribution.md
+    std::string_view via;       ///< the reason for the grade, docs/attribution.md; a literal
     std::uint64_t cookie = 0;   ///< with device.net_ns: the flow
     std::uint64_t dropped = 0;  ///< lost just before this one
   };
