@@ -1,4 +1,5 @@
-"""A UDP server on one unconnected socket answers two clients: two conversations."""
+"""A UDP server on one unconnected socket answers two clients: two conversations. With and without
+packets: they are counted by other programs then."""
 
 import socket
 
@@ -35,8 +36,8 @@ def connected_client(channel, address, port):
         channel.tell(socket_truth(sock))
 
 
-def test(directory):
-    recorder = Recorder(directory)
+def talk(directory, keep):
+    recorder = Recorder(directory, {"packets.keep": keep})
     done = []
     with recorder:
         for address in ("127.0.0.1", "::1"):
@@ -61,6 +62,11 @@ def test(directory):
                        received=size, extra={"packets_out": "1", "packets_in": "1"})
         check_life(log, server, ["fork", "flow_close", "flow_close", "exit"])
         that(len(log.find(flow=server_truth["flow"])) == 2, "the server had two conversations")
+
+
+def test(directory):
+    for keep in "headers", "off":
+        talk(directory, keep)
 
 
 harness.main(test)
