@@ -204,6 +204,7 @@ void Judge::explain_absence(const CaptureFlow& flow, const Candidates::List& sam
   }
   judgement.verdict = Verdict::NoRecord;
   const auto which = static_cast<std::size_t>(host - facts_.hosts.data());
+  judgement.host = which;
   std::optional<Offset> offset;
   for (std::size_t i = 0; i < facts_.clocks.size(); ++i) {
     const bool is_better = !offset || offsets_[i].flows > offset->flows;
@@ -214,6 +215,7 @@ void Judge::explain_absence(const CaptureFlow& flow, const Candidates::List& sam
         fmt::format("no record of it at {}, whose clock cannot be compared", host->name);
     return;
   }
+  judgement.offset = *offset;
   const std::int64_t seen_ns = flow.first.ns + offset->ahead_ns;
   const auto covers = [&](const Interval& one) {
     return one.from_ns <= seen_ns && seen_ns <= one.to_ns;

@@ -2,6 +2,7 @@
 // Decides for every flow of a capture whose it is. Rules: docs/matching.md,
 // which is normative. Pure: the same facts give the same judgements.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,8 @@ struct Judgement {
   std::vector<std::size_t> candidates;  ///< of Ambiguous: indices of Facts::flows
   std::vector<std::string> altered;     ///< fields, and how
   std::string reason;
+  std::optional<std::size_t> host;  ///< of NoRecord: whose address it is, index of Facts::hosts
+  Offset offset;                    ///< of NoRecord: by which that host was looked at
 };
 
 struct Judgements {

@@ -130,6 +130,8 @@ TEST_F(JudgeTest, AForgedAddressHasNoRecord) {
   const auto result = judge(facts);
   EXPECT_EQ(result.flows[2].verdict, Verdict::NoRecord);
   EXPECT_THAT(result.flows[2].reason, testing::HasSubstr("forged"));
+  EXPECT_EQ(result.flows[2].host, 0U);
+  EXPECT_EQ(result.flows[2].offset.state, Offset::State::Estimated);
 }
 
 TEST_F(JudgeTest, ALossIsTheReasonBeforeForgery) {

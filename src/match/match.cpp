@@ -107,7 +107,9 @@ Result<MatchAnswer> match(const std::vector<std::filesystem::path>& captures,
     MatchedFlow& flow = answer.flows.emplace_back(MatchedFlow{.flow = log->facts.capture[i],
                                                               .verdict = judgement.verdict,
                                                               .altered = judgement.altered,
-                                                              .reason = judgement.reason});
+                                                              .reason = judgement.reason,
+                                                              .offset = judgement.offset});
+    if (judgement.host) flow.host = log->facts.hosts[*judgement.host].name;
     if (judgement.verdict != Verdict::NotOurs || !(*forwarded)[i]) continue;
     flow.verdict = Verdict::Forwarded;
     flow.reason = "its packets passed this host between two others";

@@ -32,6 +32,8 @@ struct MatchedFlow {
   std::vector<EndAnswer> candidates;  ///< of Ambiguous
   std::vector<std::string> altered;
   std::string reason;
+  std::string host;  ///< of NoRecord: whose address it is
+  Offset offset;     ///< of NoRecord: of that host's clock; Unknown: it cannot be compared
 };
 
 struct ClockAnswer {

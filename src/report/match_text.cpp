@@ -94,9 +94,9 @@ std::string foreign_line(std::uint64_t count) {
   return count == 0 ? "" : fmt::format("{} of none of these hosts\n", count_text(count, "flow"));
 }
 
-Json offset_json(const EndAnswer* end) {
-  if (!end || end->end.offset.state == Offset::State::Unknown) return nullptr;
-  return static_cast<double>(end->end.offset.ahead_ns / 1000) / 1e6;
+Json offset_json(const Offset& offset) {
+  if (offset.state == Offset::State::Unknown) return nullptr;
+  return static_cast<double>(offset.ahead_ns / 1000) / 1e6;
 }
 
 Json port_json(const event::Endpoint& end) { return end.port ? Json(*end.port) : Json(nullptr); }
@@ -124,7 +124,7 @@ Json end_json(const EndAnswer& end) {
           {"ancestors", chain_json(end.answer.ancestors)},
           {"local", endpoint_json(end.answer.flow.local)},
           {"remote", endpoint_json(end.answer.flow.remote)},
-          {"clock_offset_s", offset_json(&end)},
+          {"clock_offset_s", offset_json(offset)},
           {"clock_spread_s", static_cast<double>(offset.spread_ns / 1000) / 1e6},
           {"clock_flows", offset.flows},
           {"grade", to_text(end.grade)},
@@ -172,8 +172,8 @@ std::string to_json(const MatchedFlow& flow) {
                      {"verdict", to_text(flow.verdict)},
                      {"process", first ? process_or_null(*first) : Json(nullptr)},
                      {"ancestors", first ? chain_json(first->answer.ancestors) : Json::array()},
-                     {"host", first ? text_or_null(first->host) : Json(nullptr)},
-                     {"clock_offset_s", offset_json(first)},
+                     {"host", text_or_null(first ? first->host : flow.host)},
+                     {"clock_offset_s", offset_json(first ? first->end.offset : flow.offset)},
                      {"grade", first                                ? Json(to_text(first->grade))
                                : flow.verdict == Verdict::Ambiguous ? Json("ambiguous")
                                                                     : Json("unknown")},

@@ -142,6 +142,8 @@ def test_untranslated(directory, left, router, server, outside):
     forged = [line for line in lines if line["capture_flow"]["sport"] == 55555]
     equal([line["verdict"] for line in forged], ["no-record"], "verdict on a forged packet")
     that("forged" in forged[0]["reason"], f"reason: {forged[0]['reason']}")
+    equal((forged[0]["host"], forged[0]["process"]), (socket.gethostname(), None), "whose address was forged")
+    that(abs(forged[0]["clock_offset_s"]) < 0.1, f"clock offset of {forged[0]}")
     lines = match(directory.log, shifted(file, -SIX_DAYS_S))
     score(lines, pids, CLIENT, LEAST, float(SIX_DAYS_S))
     annotated = directory.path / "annotated.pcapng"
