@@ -120,7 +120,8 @@ class Disclose : public Command {
 
  private:
   Result<disclose::Request> make_request() const {
-    disclose::Request request{.log = directory_.value(), .bundle = bundle_};
+    disclose::Request request{
+        .log = directory_.value(), .identity = directory_.identity, .bundle = bundle_};
     const auto range = parse_range(from_, to_, wall_now(), report::Zone::Utc);
     if (!range) return std::unexpected(range.error());
     request.from = range->from;
@@ -152,7 +153,7 @@ class Disclose : public Command {
   std::vector<std::uint64_t> records_;
   bool with_packets_ = false;
   bool is_json_ = false;
-  DirectoryOption directory_;
+  LogOption directory_;
 };
 
 }  // namespace

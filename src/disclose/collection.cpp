@@ -38,11 +38,11 @@ Result<Genesis> read_genesis(const seal::SealLayout& layout) {
 
 Collection::Collection(const Request& request, const Genesis& genesis)
     : request_(request),
-      layout_{request.log},
+      layout_(seal::SealLayout::of(request.log)),
       genesis_(genesis),
       leaves_(request.from, request.to, genesis.epoch_ms),
-      events_(layout_, seal::Stream::Events),
-      packets_(layout_, seal::Stream::Packets),
+      events_(layout_, seal::Stream::Events, request.identity),
+      packets_(layout_, seal::Stream::Packets, request.identity),
       first_time_(genesis.time),
       last_time_(genesis.time) {}
 
@@ -129,7 +129,7 @@ Status Collection::take(std::uint64_t index, std::string_view line) {
 Result<ShownBlock> Collection::show(std::uint64_t index, const seal::BlockLeaf& block,
                                     PlainBytes& source, std::string_view bytes,
                                     std::vector<std::uint64_t> items) {
-  const auto seed = source.seed(block.segment);
+  const auto seed = source.seed(block);
   if (!seed) return std::unexpected(seed.error());
   return show_block(index, block, bytes, *seed, *columns_, std::move(items));
 }

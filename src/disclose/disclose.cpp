@@ -10,7 +10,6 @@
 #include "disclose/tree_cover.hpp"
 #include "event/record.hpp"
 #include "store/disk.hpp"
-#include "store/layout.hpp"
 
 namespace alibi::disclose {
 namespace {
@@ -105,7 +104,7 @@ bool tells_of_gap(const seal::Leaf& leaf) {
 class Work {
  public:
   Work(const Request& request, const AppendNote& append_note)
-      : request_(request), append_note_(append_note), layout_{request.log} {}
+      : request_(request), append_note_(append_note), layout_(seal::SealLayout::of(request.log)) {}
 
   Result<Summary> run() {
     for (const auto step : {&Work::open, &Work::collect, &Work::tell, &Work::cover, &Work::write}) {
@@ -117,12 +116,6 @@ class Work {
  private:
   Status open() {
     if (auto done = check_target(request_.bundle); !done) return done;
-    if (store::Layout::of(request_.log).is_encrypted())
-      return fail(Errc::Unsupported,
-                  request_.log.string() +
-                      " is encrypted, and excerpts of such a log are not made: give log/, "
-                      "identity/ and the "
-                      "closed files themselves to somebody whose identity opens them");
     auto bytes = read_checkpoint(layout_);
     if (!bytes) return std::unexpected(bytes.error());
     checkpoint_bytes_ = std::move(*bytes);

@@ -24,7 +24,7 @@ bool is_wanted(const Request& request, const packet::ProcessInfo* process) {
 }  // namespace
 
 Result<std::set<std::uint64_t>> choose_packets(const Request& request) {
-  const auto log = query::PacketLog::open(request.log);
+  const auto log = query::PacketLog::open(request.log, request.identity);
   if (!log) return std::unexpected(log.error());
   std::set<std::uint64_t> numbers;
   const auto done =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "seal/block_sealer.hpp"
 #include "seal/bytes.hpp"
 #include "store/layout.hpp"
 #include "store/packed_file.hpp"
@@ -17,7 +18,7 @@ constexpr std::uint64_t kNearBytes = 4U << 20;  // farther away, frames are pass
 }  // namespace
 
 Status PlainBytes::open(std::uint64_t segment, std::uint64_t offset) {
-  const store::Layout files{layout_.directory};
+  const store::Layout files = layout_.files();
   const bool is_events = stream_ == seal::Stream::Events;
   const auto plain = is_events ? files.csv(segment) : files.pcapng(segment);
   const auto packed = is_events ? files.packed(segment) : files.pcapng_packed(segment);
@@ -25,11 +26,29 @@ Status PlainBytes::open(std::uint64_t segment, std::uint64_t offset) {
   if (!done && done.error().code == Errc::NotFound) done = open_plain(plain);
   // Packed in between, the plain form may be gone.
   if (!done && done.error().code == Errc::NotFound) done = open_packed(packed, offset);
+  if (done) decrypted_.reset();
+  if (!done && done.error().code == Errc::NotFound && files.is_encrypted())
+    done = open_encrypted(segment, offset);
   if (!done && done.error().code == Errc::NotFound)
     return fail(Errc::NotFound,
                 "the records wanted stood in " + packed.string() + ", which is not there any more");
   segment_ = segment;
   return done;
+}
+
+Status PlainBytes::open_encrypted(std::uint64_t segment, std::uint64_t offset) {
+  if (identity_.empty())
+    return fail(Errc::Unsupported,
+                "the records wanted are encrypted; --identity FILE, an age identity, opens them");
+  if (!decrypted_ || segment_ != segment) {
+    decrypted_.reset();
+    auto opened = store::decrypt_segment(store::real_disk(), layout_.files(),
+                                         seal::stream_of(stream_), segment, identity_);
+    if (!opened) return std::unexpected(opened.error());
+    decrypted_ = std::move(*opened);
+  }
+  return decrypted_->is_packed ? open_packed(decrypted_->path(), offset)
+                               : open_plain(decrypted_->path());
 }
 
 Status PlainBytes::open_plain(const std::filesystem::path& file) {
@@ -92,18 +111,30 @@ Result<std::string> PlainBytes::read(const seal::BlockLeaf& block) {
   return bytes;
 }
 
-Result<seal::Seed> PlainBytes::seed(std::uint64_t segment) {
-  const auto path = layout_.seed(stream_, segment);
-  const auto text = store::read_file(store::real_disk(), path, 65);
-  if (!text) return std::unexpected(text.error());
-  const auto bytes = text->ends_with('\n')
-                         ? seal::from_hex(std::string_view(*text).substr(0, text->size() - 1))
-                         : std::nullopt;
+Result<seal::Seed> PlainBytes::seed(const seal::BlockLeaf& block) {
+  const auto no_seed = [](const std::filesystem::path& path) {
+    return fail(Errc::Corrupt, path.string() + " has no seed of the salts");
+  };
+  std::optional<std::string> bytes;
+  std::filesystem::path from = layout_.seed(stream_, block.segment);
+  bool is_of_block = false;
+  if (!decrypted_) {
+    const auto text = store::read_file(store::real_disk(), from, 65);
+    if (!text) return std::unexpected(text.error());
+    if (text->ends_with('\n'))
+      bytes = seal::from_hex(std::string_view(*text).substr(0, text->size() - 1));
+  } else {
+    from = decrypted_->from;
+    is_of_block = !decrypted_->is_packed;
+    if (!is_of_block)
+      bytes = decrypted_->seed;
+    else if (block.block < decrypted_->block_seeds.size())
+      bytes = seal::from_hex(decrypted_->block_seeds[block.block]);
+  }
   seal::Seed seed{};
-  if (!bytes || bytes->size() != seed.size())
-    return fail(Errc::Corrupt, path.string() + " is no seed");
-  std::copy(bytes->begin(), bytes->end(), seed.begin());
-  return seed;
+  if (!bytes || bytes->size() != seed.size()) return no_seed(from);
+  std::ranges::copy(*bytes, seed.begin());
+  return is_of_block ? seed : seal::block_seed(seed, block.block);
 }
 
 }  // namespace alibi::disclose

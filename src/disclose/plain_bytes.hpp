@@ -1,11 +1,12 @@
 #pragma once
-// The plain bytes of sealed blocks, from segments that are open or packed, and the
+// The plain bytes of sealed blocks, from segments that are open, packed or encrypted, and the
 // seeds of their salts. Cheapest when asked in the order of offsets.
-// Thread: one. Memory: one block.
+// Thread: one. Memory: one block; of an encrypted log a packed segment.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -13,22 +14,26 @@
 #include "seal/item.hpp"
 #include "seal/leaf.hpp"
 #include "seal/seal_layout.hpp"
+#include "store/decrypted_segment.hpp"
 
 namespace alibi::disclose {
 
 class PlainBytes {
  public:
-  PlainBytes(seal::SealLayout layout, seal::Stream stream)
-      : layout_(std::move(layout)), stream_(stream) {}
+  /// `identity`: for `age`; empty: what is encrypted is not opened.
+  PlainBytes(seal::SealLayout layout, seal::Stream stream, std::filesystem::path identity)
+      : layout_(std::move(layout)), stream_(stream), identity_(std::move(identity)) {}
 
   /// Errors: NotFound (the segment is not there), Unsupported (only an encrypted
-  /// form is), Denied, Io; Corrupt when it ends before.
+  /// form is, and no identity or no program age), Denied, Io; Corrupt when it ends before, or
+  /// age does not open it.
   Result<std::string> read(const seal::BlockLeaf& block);
-  /// The seed of the segment. Errors: NotFound, Denied, Io, Corrupt.
-  Result<seal::Seed> seed(std::uint64_t segment);
+  /// The seed of the block that was read last. Errors: NotFound, Denied, Io, Corrupt.
+  Result<seal::Seed> seed(const seal::BlockLeaf& block);
 
  private:
   Status open(std::uint64_t segment, std::uint64_t offset);
+  Status open_encrypted(std::uint64_t segment, std::uint64_t offset);
   Status open_plain(const std::filesystem::path& file);
   Status open_packed(const std::filesystem::path& file, std::uint64_t offset);
   Status skip_to(std::uint64_t offset);
@@ -36,6 +41,8 @@ class PlainBytes {
 
   seal::SealLayout layout_;
   seal::Stream stream_;
+  std::filesystem::path identity_;
+  std::optional<store::DecryptedSegment> decrypted_;  ///< where `input_` reads from it
   std::unique_ptr<packet::Input> input_;
   std::uint64_t segment_ = 0;
   std::uint64_t at_ = 0;  ///< offset of the next byte of `input_`

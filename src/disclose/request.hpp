@@ -20,6 +20,7 @@ struct ProcessChoice {
 
 struct Request {
   std::filesystem::path log;             ///< directory of the log
+  std::filesystem::path identity;        ///< age identity that opens encrypted files; empty: none
   std::filesystem::path bundle;          ///< new, or an empty directory
   std::optional<WallNs> from;            ///< one of both: an interval is claimed
   std::optional<WallNs> to;              ///< inclusive

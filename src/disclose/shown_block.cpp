@@ -109,7 +109,7 @@ Result<ColumnChoice> ColumnChoice::from(std::string_view hideable, std::string_v
 }
 
 Result<ShownBlock> show_block(std::uint64_t leaf, const seal::BlockLeaf& block,
-                              std::string_view bytes, const seal::Seed& segment_seed,
+                              std::string_view bytes, const seal::Seed& block_seed,
                               const ColumnChoice& choice, std::vector<std::uint64_t> shown) {
   const auto damaged = [&] {
     return fail(Errc::Corrupt, std::string(name_of(block.stream)) + " segment " +
@@ -117,9 +117,8 @@ Result<ShownBlock> show_block(std::uint64_t leaf, const seal::BlockLeaf& block,
                                    std::to_string(block.block) +
                                    " is not what was sealed; see `alibi verify`");
   };
-  const seal::Seed seed = seal::block_seed(segment_seed, block.block);
   const auto items = seal::split_items(block.stream, bytes);
-  const auto hashes = seal::hash_items(block.stream, choice.columns, seed, bytes);
+  const auto hashes = seal::hash_items(block.stream, choice.columns, block_seed, bytes);
   if (!items || !hashes || items->size() != block.items ||
       seal::tree_hash(*hashes).to_base64() != block.root)
     return damaged();
@@ -130,7 +129,7 @@ Result<ShownBlock> show_block(std::uint64_t leaf, const seal::BlockLeaf& block,
     if (shown.empty() || shown.front() != 0) shown.insert(shown.begin(), 0);
   }
   ShownBlock out{.leaf = leaf, .block = block};
-  const std::string salts = seal::salts_of(seed, items->size());
+  const std::string salts = seal::salts_of(block_seed, items->size());
   BlockText text(out, choice, salts);
   auto hidden = seal::hidden_ranges(shown, items->size());
   auto next = hidden.begin();

@@ -47,7 +47,7 @@ struct ShownBlock {
 /// `shown` are indices of items, ascending; the header line is shown in any case.
 /// Errors: Corrupt when `bytes` do not have the root that was sealed.
 [[nodiscard]] Result<ShownBlock> show_block(std::uint64_t leaf, const seal::BlockLeaf& block,
-                                            std::string_view bytes, const seal::Seed& segment_seed,
+                                            std::string_view bytes, const seal::Seed& block_seed,
                                             const ColumnChoice& choice,
                                             std::vector<std::uint64_t> shown);
 

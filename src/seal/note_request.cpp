@@ -65,9 +65,15 @@ Pairs pairs_of(const NoteRequest& request) {
 /// Appends the leaf where no recorder runs: a run of its own.
 Result<NoteAnswer> append_alone(const SealLayout& layout, const NoteRequest& request) {
   store::Disk& disk = store::real_disk();
-  const store::Layout files{layout.directory};
+  const store::Layout files = layout.files();
   const std::string boot_id = boot_id_now();
-  const auto recovery = store::recover(disk, files, boot_id, true, [](const event::Record&) {});
+  // The memory of an encrypted log is not mounted where nobody records: there is nothing to
+  // recover.
+  std::error_code missing;
+  const bool has_content = !files.is_encrypted() || fs::exists(files.events(), missing);
+  const auto recovery =
+      has_content ? store::recover(disk, files, boot_id, true, [](const event::Record&) {})
+                  : store::Recovery{};
   if (!recovery) return std::unexpected(recovery.error());
   auto work = SealWork::open({disk, layout, {.boot_id = boot_id, .command = "note"}, read_clock_ns},
                              recovery->found);

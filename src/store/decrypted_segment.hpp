@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -17,6 +19,8 @@ struct DecryptedSegment {
   UniqueFd fd;                 ///< of memory (memfd_create)
   bool is_packed = false;      ///< as a .csv.zst or .pcapng.zst; otherwise plain, from live/
   std::filesystem::path from;  ///< for messages
+  std::string seed;            ///< of a closed segment, 32 bytes
+  std::vector<std::string> block_seeds;  ///< of each block from live/, hex
 
   /// To open it by name.
   [[nodiscard]] std::filesystem::path path() const;

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -114,6 +115,40 @@ def closed_at_the_end(log, key, identity):
     equal(verify(log, key, "--identity", identity)["verdict"] in PASSING, True, "with the identity")
 
 
+def disclosed(log, key, identity, scratch):
+    """Excerpts, from closed files and from blocks, to somebody who has no identity."""
+    other, _ = encrypted.keys(scratch, "stranger")
+    copy = os.path.join(scratch, "copy")
+    shutil.copytree(log, copy, ignore=shutil.ignore_patterns("open", "secret", "lock"))
+    blocks = [pairs for pairs in leaves(log, "block") if pairs["stream"] == "events"]
+    numbers = {int(os.path.basename(path).split(".")[0]) for path in closed(log)}
+    packed = next(pairs["last"] for pairs in reversed(blocks) if int(pairs["segment"]) in numbers)
+    live = next(pairs["last"] for pairs in blocks if int(pairs["segment"]) > max(numbers))
+    wanted = ["--record", packed, "--record", live]
+    for number, where in enumerate((copy, log)):
+        bundle = os.path.join(scratch, f"bundle{number}")
+        done = call(ALIBI, "disclose", "--dir", where, "--identity", identity, *wanted, "-o", bundle)
+        equal("logged as leaf" in done.stdout, where == log, done.stdout)
+        with open(os.path.join(bundle, "records.csv"), encoding="utf-8") as file:
+            shown = file.read().splitlines()[1:]
+        equal([line.split(",")[0] for line in shown], [packed, live], "the records")
+        that(all("example.org" in line or "recorder_" in line or "segment" in line for line in shown), shown)
+        equal(verify(bundle, key)["verdict"], "PASS-UNWITNESSED", "the bundle")
+    bundle = os.path.join(scratch, "bundle-time")
+    when = [pairs for pairs in leaves(log, "block") if pairs["stream"] == "packets" and pairs["last"] != "0"][-1]
+    call(ALIBI, "disclose", "--dir", copy, "--identity", identity, "--from", when["from"], "--to", when["to"],
+         "--packets", "-o", bundle)
+    said = verify(bundle, key)
+    that(said["verdict"] in PASSING and said["records"] > 0 and said["packets"] > 0, said)
+    bundle = os.path.join(scratch, "bundle-none")
+    done = call(ALIBI, "disclose", "--dir", copy, *wanted, "-o", bundle, status=5)
+    that("--identity FILE" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr)
+    done = call(ALIBI, "disclose", "--dir", copy, "--identity", other, *wanted, "-o", bundle, status=7)
+    that("age does not open it" in done.stderr and not os.path.exists(bundle), done.stderr)
+    that(verify(log, key, "--identity", identity)["verdict"] in PASSING, "the log after the notes")
+    encrypted.no_plain_text(log, WORDS)
+
+
 def refused(log, key, scratch):
     """Nothing is written where it would be readable."""
     other, _ = encrypted.keys(scratch, "other")
@@ -170,6 +205,7 @@ def test(log):
         killed(log, key, identity)
         encrypted.lose_power(log)
         power_lost(log, key, identity)
+        disclosed(log, key, identity, scratch)
         closed_at_the_end(log, key, identity)
         refused(log, key, scratch)
     finally:
