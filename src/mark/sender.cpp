@@ -19,6 +19,7 @@ namespace {
 using Action = Request::Action;
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kClockStepNs = 1'000'000'000;  // below, a clock was not set but steered
 
 /// Held while the object lives.
 Result<UniqueFd> lock(const std::filesystem::path& directory) {
@@ -36,6 +37,13 @@ void write_offsets(alibi_mark_state& state) {
   const std::int64_t tai = read_clock_ns(CLOCK_TAI) - wall;
   constexpr auto kSecond = static_cast<std::int64_t>(kSecondNs);
   state.tai_offset_ns = (tai + kSecond / 2) / kSecond * kSecond;  // whole seconds by definition
+}
+
+/// The noted offset, so that one moment is told alike each time; where the clock was set
+/// since, the present one.
+std::int64_t wall_offset_ns(const alibi_mark_state& state) {
+  const std::int64_t now_ns = wall_now().ns - static_cast<std::int64_t>(boot_now().ns);
+  return std::abs(now_ns - state.wall_offset_ns) > kClockStepNs ? now_ns : state.wall_offset_ns;
 }
 
 bool has_ended(const alibi_mark_entry& entry) {
@@ -155,7 +163,7 @@ Status Sender::refresh() {
   const std::int64_t before_ns = state->wall_offset_ns;
   const std::int64_t tai_before_ns = state->tai_offset_ns;
   write_offsets(*state);
-  const bool is_moved = std::abs(state->wall_offset_ns - before_ns) > 1'000'000'000;
+  const bool is_moved = std::abs(state->wall_offset_ns - before_ns) > kClockStepNs;
   if (is_moved || state->tai_offset_ns != tai_before_ns)
     if (auto written = programs_.write_state(*state); !written) return written;
   return programs_.guard_devices();
@@ -170,8 +178,7 @@ Result<Listing> Sender::list(const alibi_mark_state& state) const {
     ListedDiagnosis listed{
         entry.diagnosis.category, entry.diagnosis.code, entry.diagnosis.time_s, {}};
     if (entry.end_boot_ns)
-      listed.end = WallNs{wall_now().ns + static_cast<std::int64_t>(entry.end_boot_ns) -
-                          static_cast<std::int64_t>(boot_now().ns)};
+      listed.end = WallNs{static_cast<std::int64_t>(entry.end_boot_ns) + wall_offset_ns(state)};
     listing.diagnoses.push_back(listed);
   }
   listing.guarded_devices = programs_.count_guarded();

@@ -68,7 +68,13 @@ def check_container(b):
             box.skip("users may not make user namespaces here")
         assert done.returncode in (4, 6), (words, done)
     after = b.mark("list")
-    assert after["diagnoses"] == before["diagnoses"] and after["on"] == before["on"]
+    assert (after["diagnoses"], after["on"]) == (before["diagnoses"], before["on"]), (before, after)
+
+
+def check_end(b):
+    """The end of a diagnosis does not move between two questions."""
+    ends = {b.mark("list")["diagnoses"][-1]["end"] for _ in range(20)}
+    assert len(ends) == 1 and None not in ends, ends
 
 
 def test(b):
@@ -81,6 +87,7 @@ def test(b):
     check_socket(b, path)
     b.on()
     check_container(b)
+    check_end(b)
     b.mark("del", "scan")
     assert len(letters(b)) == 4, "a change was not left for the recorder"
     service.send_signal(signal.SIGTERM)
