@@ -18,6 +18,8 @@ CONTENT_NAME = re.compile(r"(\d{16}|[1-9]\d{16,18}|\d{20})(\.csv|\.pcapng)(\.zst
 SET_NAME = {"leaves": r"\d{20}\.csv", "epochs": r"\d{20}\.txt", "cosigned": r"\d{20}\.txt"}
 HEADER = ("seq,time,boot_ns,kind,process,process_seq,parent,user,exe,args,flow,proto,local,remote,"
           "direction,name,bytes_out,bytes_in,result,grade,via,extra")  # of format 1
+LIVE_NAME = {stream: re.compile(stream + "-(" + number + r")-(0|[1-9]\d{0,19})\.age", re.ASCII)
+             for stream, number in (("events", r"\d{16}|[1-9]\d{16,18}"), ("packets", r"\d{20}"))}
 STREAMS = {"events": ".csv", "packets": ".pcapng"}
 
 
@@ -360,9 +362,8 @@ class LogVerifier:
         self.hideable = [name.encode() for name in self.genesis["hideable"].split(",") if name]
         for stream, ending in STREAMS.items():
             # In this order: blocks go when the closed file is there.
-            live = {tuple(map(int, match.groups())): name for match, name in (
-                (re.fullmatch(stream + r"-(\d{1,20})-(\d{1,20})\.age", name, re.ASCII), name)
-                for name in self.names("live")) if match}
+            live = {(int(match[1]), int(match[2])): match[0]
+                    for match in map(LIVE_NAME[stream].fullmatch, self.names("live")) if match}
             forms = {}
             for name in self.names(stream):
                 match = CONTENT_NAME.fullmatch(name)

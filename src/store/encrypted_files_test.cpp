@@ -49,6 +49,9 @@ TEST_F(EncryptedFilesTest, ListsWhatIsOnTheDisk) {
   put("live/events-0000000000000007-9.age");
   put("live/events-7-1.age");
   put("live/events-0000000000000007-x.age");
+  put("live/events-00000000000000007-1.age");
+  put("live/events-0000000000000007-01.age");
+  put("live/events-0000000000000007-.age");
   put("live/packets-00000000000000000003-0.age");
   put("open/events/0000000000000009.csv");
   const auto segments = list_segments(real_disk(), layout());

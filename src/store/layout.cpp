@@ -8,6 +8,8 @@
 #include <string_view>
 #include <tuple>
 
+#include "event/number.hpp"
+
 namespace alibi::store {
 namespace {
 
@@ -49,22 +51,9 @@ std::string segment_name(SealStream stream, std::uint64_t segment, std::string_v
   return name_of(segment, ending, stream == SealStream::Events ? kNameDigits : kPacketDigits);
 }
 
-/// STREAM-NUMBER-BLOCK.age
-std::optional<LiveFile> parse_live(const Disk::Entry& entry) {
-  for (const auto stream : {SealStream::Events, SealStream::Packets}) {
-    const std::string head = std::string(name_of(stream)) + "-";
-    if (!entry.name.starts_with(head)) continue;
-    std::string_view rest;
-    const auto segment = number_in(std::string_view(entry.name).substr(head.size()), rest);
-    if (!segment || !rest.starts_with('-')) return std::nullopt;
-    LiveFile live{stream, *segment, 0, entry.bytes};
-    const auto [stop, error] =
-        std::from_chars(rest.data() + 1, rest.data() + rest.size(), live.block);
-    if (error != std::errc{} || std::string_view(stop, rest.data() + rest.size()) != ".age")
-      return std::nullopt;
-    return live;
-  }
-  return std::nullopt;
+std::string live_name(SealStream stream, std::uint64_t segment, std::uint64_t block) {
+  return std::string(name_of(stream)) + "-" + segment_name(stream, segment, "-") +
+         std::to_string(block) + ".age";
 }
 
 /// The files of a folder that have a number for a name. Without a recorder there may be no
@@ -146,8 +135,21 @@ std::filesystem::path Layout::encrypted(SealStream stream, std::uint64_t segment
 
 std::filesystem::path Layout::live(SealStream stream, std::uint64_t segment,
                                    std::uint64_t block) const {
-  return live() / (std::string(name_of(stream)) + "-" + segment_name(stream, segment, "-") +
-                   std::to_string(block) + ".age");
+  return live() / live_name(stream, segment, block);
+}
+
+std::optional<LiveFile> parse_live_name(std::string_view name) {
+  for (const auto stream : {SealStream::Events, SealStream::Packets}) {
+    const std::string head = std::string(name_of(stream)) + "-";
+    if (!name.starts_with(head)) continue;
+    std::string_view rest;
+    const auto segment = number_in(name.substr(head.size()), rest);
+    if (!segment || !rest.starts_with('-')) return std::nullopt;
+    const auto block = event::parse_number<std::uint64_t>(rest.substr(1, rest.find('.') - 1));
+    if (!block || name != live_name(stream, *segment, *block)) return std::nullopt;
+    return LiveFile{stream, *segment, *block, 0};
+  }
+  return std::nullopt;
 }
 
 Result<std::vector<LiveFile>> list_live(Disk& disk, const Layout& layout) {
@@ -157,7 +159,10 @@ Result<std::vector<LiveFile>> list_live(Disk& disk, const Layout& layout) {
   if (!entries && entries.error().code == Errc::NotFound) return files;
   if (!entries) return std::unexpected(entries.error());
   for (const auto& entry : *entries)
-    if (const auto live = parse_live(entry)) files.push_back(*live);
+    if (const auto live = parse_live_name(entry.name)) {
+      files.push_back(*live);
+      files.back().bytes = entry.bytes;
+    }
   std::ranges::sort(files, {}, [](const LiveFile& file) {
     return std::tuple(file.stream, file.segment, file.block);
   });

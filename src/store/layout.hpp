@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -80,6 +82,10 @@ struct LiveFile {
   std::uint64_t block = 0;
   std::uint64_t bytes = 0;
 };
+
+/// STREAM-NUMBER-BLOCK.age as Layout::live spells it, `bytes` 0. No other spelling of the
+/// numbers is taken: a block has one name.
+[[nodiscard]] std::optional<LiveFile> parse_live_name(std::string_view name);
 
 /// By segment and block; none where the log is not encrypted.
 [[nodiscard]] Result<std::vector<LiveFile>> list_live(Disk& disk, const Layout& layout);

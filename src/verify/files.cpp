@@ -95,26 +95,13 @@ struct Looker {
     return {};
   }
 
-  /// STREAM-NUMBER-BLOCK.age
-  Status live(Evidence& evidence) const {
+  /// Its files are asked for by name.
+  Status live(const Evidence& evidence) const {
     if (!evidence.live) return {};
     const auto entries = list(*evidence.live, "live");
     if (!entries) return std::unexpected(entries.error());
-    for (const auto& entry : *entries) {
+    for (const auto& entry : *entries)
       if (entry.is_directory) malformed("live/" + entry.name, kNoDirectory);
-      const std::string_view file = entry.name;
-      for (const seal::Stream stream : {seal::Stream::Events, seal::Stream::Packets}) {
-        const std::string head = std::string(seal::name_of(stream)) + "-";
-        if (!file.starts_with(head) || !file.ends_with(".age")) continue;
-        const auto numbers = file.substr(head.size(), file.size() - head.size() - 4);
-        const auto dash = std::min(numbers.find('-'), numbers.size());
-        const auto segment = number_of(numbers.substr(0, dash), dash);
-        const auto rest = numbers.substr(std::min(dash + 1, numbers.size()));
-        const auto block = number_of(rest, rest.size());
-        if (segment && block && dash > 0 && !rest.empty())
-          evidence.live_files.emplace(std::tuple(stream, *segment, *block), entry.name);
-      }
-    }
     return {};
   }
 

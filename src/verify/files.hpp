@@ -7,7 +7,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "seal/leaf.hpp"
@@ -43,8 +42,6 @@ struct Evidence {
   /// Segments that have a file of content, whatever its form, and its bytes.
   std::map<std::uint64_t, std::uint64_t> event_segments;
   std::map<std::uint64_t, std::uint64_t> packet_segments;
-  /// Encrypted blocks of open segments: stream, segment, block.
-  std::map<std::tuple<seal::Stream, std::uint64_t, std::uint64_t>, std::string> live_files;
 
   [[nodiscard]] const std::optional<Directory>& content(seal::Stream stream) const {
     return stream == seal::Stream::Events ? events : packets;

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "event/number.hpp"
+#include "seal/block_sealer.hpp"
 #include "seal/bytes.hpp"
 #include "seal/tree.hpp"
+#include "store/layout.hpp"
 #include "store/pcapng_blocks.hpp"
 #include "verify/byte_source.hpp"
 
@@ -207,12 +209,9 @@ class Checker {
   }
 
   [[nodiscard]] std::string live_name(const SealedBlock& block) const {
-    const auto listed = evidence_.live_files.find({segment_.stream, segment_.number, block.number});
-    if (listed != evidence_.live_files.end()) return listed->second;
-    // Written since the directory was listed.
-    const std::string plain = plain_name(segment_.stream, segment_.number);
-    return std::string(seal::name_of(segment_.stream)) + "-" + plain.substr(0, plain.find('.')) +
-           "-" + std::to_string(block.number) + ".age";
+    return store::Layout{}
+        .live(seal::stream_of(segment_.stream), segment_.number, block.number)
+        .filename();
   }
 
   [[nodiscard]] bool has_live_files() const {

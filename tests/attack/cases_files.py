@@ -188,6 +188,9 @@ def encryption(bench):
     block = last_blocks(log)[0][1]
     name = sorted(name for name in log.all_files() if name.startswith("live/events"))[1]
     bench.expect("a block of the open segment missing", Files(log, {name: None}), "MISSING", block)
+    spelled = name.replace("-00", "-0", 1)
+    bench.expect("its number spelled in another way", Files(log, {name: None, spelled: log.all_files()[name]}), "MISSING", block)
+    bench.expect("a second file under such a name", Files(log, {spelled: b"no age file"}), "PASS", trust={"identity": mine})
     bench.expect("a block of another number", edited(log, name, lambda data: log.all_files()[name.replace("-1.age", "-2.age")]),
                  "ALTERED", block, trust={"identity": mine})
     bench.expect("a bit in it", edited(log, name, lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]),
