@@ -4,22 +4,8 @@
 set -uo pipefail
 
 unit=alibi-gate.service
-fail() {
-  echo "FAILED: $*"
-  systemctl status $unit --no-pager
-  journalctl -u $unit --no-pager -n 30
-  exit 1
-}
-property() { systemctl show --property="$1" --value $unit; }
-wait_for() { # SECONDS COMMAND...
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ "$SECONDS" -lt "$deadline" ] || return 1
-    sleep 0.2
-  done
-}
-runs_as_other_than() { [ "$(property ActiveState)" = active ] && [ "$(property MainPID)" != "$1" ]; }
+# shellcheck source=tests/package/inside.sh
+. "$(dirname "$0")/inside.sh"
 # A connection from a neighbour; 0: it came about.
 # shellcheck disable=SC2016 # the inner shell expands
 connects() { timeout 8 nsenter --net=/run/netns/good bash -c 'exec 3<>/dev/tcp/10.78.0.1/2200' 2>/dev/null; }
@@ -40,7 +26,6 @@ policy() { # ACTION
 }
 status() { alibi gate status --json --dir /var/lib/alibi-gate; }
 says() { status | grep -q "$1"; }
-status_of() { sed -n "s/^$1:\s*//p" "/proc/$(property MainPID)/status"; }
 
 modprobe veth 2>/dev/null
 neighbour bad 10.77.0 bad0 || fail "no neighbour"
@@ -54,13 +39,13 @@ wait_for 30 connects || fail "the neighbour does not reach this machine"
 wait_for 30 connects_marked || fail "a marked neighbour does not reach a machine without a gate"
 
 echo "-- the gate's service waits for its settings"
-systemctl start $unit
+systemctl start "$unit"
 [ "$(property ActiveState)" = inactive ] || fail "started without a policy and devices"
 
 echo "-- it starts, and drops"
 policy drop
 echo DEVICES=bad0,good0 >/etc/default/alibi-gate
-systemctl start $unit || fail "start"
+systemctl start "$unit" || fail "start"
 [ "$(property ActiveState)" = active ] || fail "not active"
 closed_to_marked "at work"
 wait_for 20 says '"drop"' || fail "status: $(status)"
@@ -81,21 +66,21 @@ wait_for 20 runs_as_other_than "$pid" || fail "not started again"
 closed_to_marked "after kill -9"
 
 echo "-- restart keeps the policy, reload takes the new one, a wrong one changes nothing"
-systemctl restart $unit || fail "restart"
+systemctl restart "$unit" || fail "restart"
 closed_to_marked "after a restart"
 policy strip
-systemctl reload $unit || fail "reload"
+systemctl reload "$unit" || fail "reload"
 wait_for 20 connects_marked || fail "the new policy lets it pass, the gate does not"
 policy burn
-systemctl reload $unit
+systemctl reload "$unit"
 wait_for 20 says 'stays\|must be' || fail "nothing is said of a wrong policy: $(status)"
 connects_marked || fail "a wrong policy changed something"
 policy drop
-systemctl reload $unit
+systemctl reload "$unit"
 wait_for 20 eval '! connects_marked' || fail "the policy before was not taken again"
 
 echo "-- stop takes everything away"
-systemctl stop $unit || fail "stop"
+systemctl stop "$unit" || fail "stop"
 [ "$(property Result)" = success ] || fail "stopped with $(property Result)"
 [ -z "$(ls /sys/fs/bpf/alibi-gate 2>/dev/null)" ] || fail "pins are left: $(ls /sys/fs/bpf/alibi-gate)"
 connects_marked || fail "closed after the stop"

@@ -19,16 +19,16 @@ cp "$package" "$root/alibi.deb"
 "$here/make_later" "$package" "$root/later.deb"
 inside() { MOUNTS="proc dev" "$tests/debian_root/enter" "$root" env DEBIAN_FRONTEND=noninteractive "$@"; }
 inside apt-get update -q >/dev/null
-inside apt-get install -y -q --no-install-recommends /alibi.deb procps iproute2 >/dev/null
+inside apt-get install -y -q --no-install-recommends /alibi.deb procps iproute2 age >/dev/null
 
-install -m 755 "$here/service_inside.sh" "$root/judge"
-install -m 755 "$here/gate_inside.sh" "$root/judge-gate"
+mkdir "$root/judge"
+install -m 755 "$here"/*inside.sh "$root/judge/"
 cat >"$root/etc/systemd/system/judge.service" <<'UNIT'
 [Unit]
 After=multi-user.target
 [Service]
 Type=oneshot
-ExecStart=/judge
+ExecStart=/judge/service_inside.sh
 StandardOutput=append:/verdict
 StandardError=append:/verdict
 ExecStopPost=/bin/systemctl --no-block poweroff

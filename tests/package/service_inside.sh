@@ -2,35 +2,9 @@
 # Runs inside the booted container; last line is the verdict.
 set -uo pipefail
 
-fail() {
-  echo "FAILED: $*"
-  systemctl status alibi.service --no-pager
-  journalctl -u alibi.service --no-pager -n 30
-  exit 1
-}
-property() { systemctl show --property="$1" --value alibi.service; }
-wait_for() { # SECONDS COMMAND...
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ "$SECONDS" -lt "$deadline" ] || return 1
-    sleep 0.2
-  done
-}
-runs_as_other_than() { [ "$(property ActiveState)" = active ] && [ "$(property MainPID)" != "$1" ]; }
-# Starts COUNT programs with arguments that only they have, while COMMAND happens.
-storm() { # TAG COUNT COMMAND...
-  local tag=$1 count=$2 n
-  shift 2
-  (for n in $(seq "$count"); do /bin/true "$tag-$n"; done) &
-  sleep 0.1
-  "$@"
-  wait
-}
-recorded() { # TAG
-  alibi show --kind exec --json | grep -o "\"$1-[0-9]*\"" | sort | uniq -c | awk '$1 == 1' | wc -l
-}
-all_recorded() { [ "$(recorded "$1")" = "$2" ]; }
+unit=alibi.service
+# shellcheck source=tests/package/inside.sh
+. "$(dirname "$0")/inside.sh"
 
 mountpoint -q /sys/fs/bpf || { echo "skip: no BPF file system here"; exit 0; }
 
@@ -51,21 +25,23 @@ echo "-- a recorder that hangs is replaced"
 mkdir -p /run/systemd/system/alibi.service.d
 printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/alibi.service.d/watchdog.conf
 systemctl daemon-reload
-systemctl restart alibi.service || fail "restart"
+systemctl restart "$unit" || fail "restart"
 pid=$(property MainPID)
 kill -STOP "$pid"
 wait_for 20 runs_as_other_than "$pid" || fail "a stopped recorder was not replaced"
 rm /run/systemd/system/alibi.service.d/watchdog.conf
 
+"$(dirname "$0")/encrypted_inside.sh" || exit 1
+
 echo "-- stop refused where the owner wants that"
 mkdir -p /etc/systemd/system/alibi.service.d
 cp /usr/share/doc/alibi/examples/refuse-stop.conf /etc/systemd/system/alibi.service.d/
 systemctl daemon-reload
-! systemctl stop alibi.service 2>/dev/null || fail "stop was not refused"
-! systemctl restart alibi.service 2>/dev/null || fail "restart was not refused"
+! systemctl stop "$unit" 2>/dev/null || fail "stop was not refused"
+! systemctl restart "$unit" 2>/dev/null || fail "restart was not refused"
 [ "$(property ActiveState)" = active ] || fail "stopped all the same"
 
-/judge-gate || exit 1
+"$(dirname "$0")/gate_inside.sh" || exit 1
 
 echo "-- upgrade: the new program, nothing lost"
 pid=$(property MainPID)
