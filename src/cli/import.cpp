@@ -84,16 +84,17 @@ class Import : public Command {
     app.add_option("--host", host_, "Name of the host, instead of what the events say")
         ->type_name("NAME");
     app.add_flag("--local", is_local_, "Times in the local time zone");
-    directory_.declare(app);
+    log_.declare(app);
   }
 
   Result<int> run() override {
-    if (!directory_.is_given())
+    if (!log_.is_given())
       return fail(Errc::Usage, "name the log to import into with --dir DIR, best a new one");
     Progress progress;
     const import::ImportQuestion question{
         .files = {sources_.begin(), sources_.end()},
-        .directory = directory_.value(),
+        .directory = log_.value(),
+        .identity = log_.identity,
         .host = host_,
         .progress = [&](const std::filesystem::path& file, std::uint64_t done, std::uint64_t all) {
           progress.tell(file, done, all);
@@ -113,7 +114,7 @@ class Import : public Command {
   std::vector<std::string> sources_;
   std::string host_;
   bool is_local_ = false;
-  DirectoryOption directory_;
+  LogOption log_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <set>
 #include <system_error>
 #include <unordered_set>
 
@@ -16,9 +17,11 @@
 #include "seal/bytes.hpp"
 #include "seal/identity.hpp"
 #include "seal/sealer.hpp"
+#include "store/directory_lock.hpp"
 #include "store/layout.hpp"
 #include "store/log_reader.hpp"
 #include "store/log_writer.hpp"
+#include "store/memory_directory.hpp"
 #include "store/sha256.hpp"
 
 namespace alibi::import {
@@ -130,30 +133,51 @@ std::vector<HostLog> Reading::take_hosts() {
   return hosts;
 }
 
-/// The record as it stands in the log, without its numbers.
-std::string line_of(const Record& record) {
+/// The record as it stands in the log, without its numbers, behind its boot.
+std::string line_of(const std::string& boot_id, const Record& record) {
   Record plain = record;
   plain.seq = 0;
   plain.process_seq = 0;
   std::erase_if(plain.extra, [](const auto& pair) { return pair.first == "records"; });
-  std::string line;
+  std::string line = boot_id + ",";
   event::append_csv(line, plain);
   return line;
 }
 
-/// What an import before has written of this host.
-Result<std::unordered_set<std::string>> known_lines(const std::filesystem::path& directory,
-                                                    const std::string& boot_id) {
+/// Closed files of an encrypted log cannot be compared with: a record could come in twice.
+Status require_readable(const ImportQuestion& question) {
+  const auto layout = store::Layout::of(question.directory);
+  if (!layout.is_encrypted() || !question.identity.empty()) return {};
+  const auto segments = store::list_segments(store::real_disk(), layout);
+  if (!segments) return std::unexpected(segments.error());
+  const bool is_readable = std::ranges::all_of(*segments, [](const store::SegmentFiles& segment) {
+    return segment.has_csv || segment.has_packed;
+  });
+  if (is_readable) return {};
+  return fail(Errc::Denied,
+              question.directory.string() +
+                  " has encrypted records, so what it has of these hosts already cannot be told: "
+                  "import into a new log, or where it may be opened with --identity FILE");
+}
+
+/// What imports before have written of these boots.
+Result<std::unordered_set<std::string>> known_lines(const ImportQuestion& question,
+                                                    const std::set<std::string>& boot_ids) {
   std::unordered_set<std::string> lines;
-  auto reader = store::LogReader::open(directory);
+  if (auto readable = require_readable(question); !readable)
+    return std::unexpected(readable.error());
+  auto reader = store::LogReader::open(question.directory, question.identity);
   if (!reader && reader.error().code == Errc::NotFound) return lines;
   if (!reader) return std::unexpected(reader.error());
   const auto done =
       (*reader)->scan({}, store::Order::OldestFirst, [&](const store::BootRecord& entry) {
-        if (*entry.boot_id == boot_id) lines.insert(line_of(entry.record));
+        if (boot_ids.contains(*entry.boot_id)) lines.insert(line_of(*entry.boot_id, entry.record));
         return store::LogReader::Go::On;
       });
   if (!done) return std::unexpected(done.error());
+  const auto& damage = (*reader)->skipped().damage;
+  if (store::Layout::of(question.directory).is_encrypted() && !damage.empty())
+    return fail(Errc::Corrupt, damage.front().file.string() + ": " + damage.front().what);
   return lines;
 }
 
@@ -181,29 +205,66 @@ std::unique_ptr<seal::Sealer> make_sealer(const std::filesystem::path& directory
       seal::MakeWitnessing{});
 }
 
+/// Where an encrypted log is not open: memory for what is written, until it is encrypted.
+class Memory {
+ public:
+  static Result<Memory> mount(const std::filesystem::path& directory, std::uint64_t line_bytes) {
+    Memory memory{store::Layout::of(directory)};
+    if (store::require_memory(memory.layout_)) return memory;
+    const auto lock = store::lock_directory(memory.layout_);
+    if (!lock) return std::unexpected(lock.error());
+    // Plain and packed.
+    if (auto done = store::mount_memory(memory.layout_, kLeastMemoryBytes + 2 * line_bytes); !done)
+      return std::unexpected(done.error());
+    memory.is_own_ = true;
+    return memory;
+  }
+
+  /// Everything is sealed and encrypted.
+  Status unmount() const {
+    if (!is_own_) return {};
+    const auto lock = store::lock_directory(layout_);
+    if (!lock) return std::unexpected(lock.error());
+    return store::unmount_memory(layout_);
+  }
+
+ private:
+  explicit Memory(store::Layout layout) : layout_(std::move(layout)) {}
+
+  static constexpr std::uint64_t kLeastMemoryBytes = 64ULL << 20;
+
+  store::Layout layout_;
+  bool is_own_ = false;
+};
+
 class HostWriter {
  public:
-  HostWriter(const ImportQuestion& question, std::string host)
-      : question_(question), host_(std::move(host)), boot_id_(boot_id_of(host_)) {}
+  HostWriter(const ImportQuestion& question, const std::unordered_set<std::string>& known,
+             std::string host)
+      : question_(question), known_(known), host_(std::move(host)), boot_id_(boot_id_of(host_)) {}
 
   /// Writes what is new. Errors: as store::LogWriter.
   Result<ImportedHost> write(HostLog::Finished finished);
 
  private:
   Status write_all(std::vector<Record>& records, std::int64_t first_ns);
+  Status write_sealed(std::vector<Record>& records, std::int64_t first_ns);
 
   const ImportQuestion& question_;
+  const std::unordered_set<std::string>& known_;
   std::string host_;
   std::string boot_id_;
+  std::uint64_t line_bytes_ = 0;
 };
 
 Result<ImportedHost> HostWriter::write(HostLog::Finished finished) {
   ImportedHost imported{.name = host_, .told_twice = std::move(finished.told_twice)};
-  auto known = known_lines(question_.directory, boot_id_);
-  if (!known) return std::unexpected(known.error());
   auto& records = finished.records;
-  imported.known = std::erase_if(
-      records, [&](const Record& record) { return known->contains(line_of(record)); });
+  imported.known = std::erase_if(records, [&](const Record& record) {
+    const std::string line = line_of(boot_id_, record);
+    line_bytes_ += line.size();
+    return known_.contains(line);
+  });
   imported.records = records.size();
   if (records.empty()) return imported;
   imported.first_ns = records.front().time.ns;
@@ -223,6 +284,13 @@ Result<ImportedHost> HostWriter::write(HostLog::Finished finished) {
 }
 
 Status HostWriter::write_all(std::vector<Record>& records, std::int64_t first_ns) {
+  const auto memory = Memory::mount(question_.directory, line_bytes_);
+  if (!memory) return std::unexpected(memory.error());
+  if (auto done = write_sealed(records, first_ns); !done) return done;
+  return memory->unmount();
+}
+
+Status HostWriter::write_sealed(std::vector<Record>& records, std::int64_t first_ns) {
   // Nothing is deleted to make room, and nobody waits for a full disk to be freed.
   const store::Limits limits{.budget_bytes = 0, .reserve_bytes = 0};
   const auto sealer = make_sealer(question_.directory);
@@ -246,6 +314,7 @@ Status HostWriter::write_all(std::vector<Record>& records, std::int64_t first_ns
     rest = rest.subspan(part.size());
   }
   if (auto done = (*writer)->close(); !done) return done;
+  (*writer)->pack_rest();
   return sealer ? sealer->stop("imported") : Status{};
 }
 
@@ -277,12 +346,18 @@ Result<Imported> import_logs(const ImportQuestion& question) {
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::absolute(question.directory).parent_path(),
                                       ignored);
-  for (HostLog& host : reading.take_hosts()) {
+  auto hosts = reading.take_hosts();
+  std::set<std::string> boot_ids;
+  for (const HostLog& host : hosts)
+    boot_ids.insert(boot_id_of(host.host()));
+  const auto known = known_lines(question, boot_ids);
+  if (!known) return std::unexpected(known.error());
+  for (HostLog& host : hosts) {
     auto finished = host.finish();
     for (const auto& [file, zone_s] : finished.zones_s) {
       if (zone_s != 0) imported.zones_s[question.files[file].string()] = zone_s;
     }
-    auto written = HostWriter(question, host.host()).write(std::move(finished));
+    auto written = HostWriter(question, *known, host.host()).write(std::move(finished));
     if (!written) return std::unexpected(written.error());
     imported.hosts.push_back(std::move(*written));
   }

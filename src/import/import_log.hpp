@@ -16,7 +16,8 @@ namespace alibi::import {
 struct ImportQuestion {
   std::vector<std::filesystem::path> files;
   std::filesystem::path directory;
-  std::string host;  ///< instead of what the events say; empty: as they say
+  std::filesystem::path identity;  ///< age identity that opens an encrypted log; empty: none
+  std::string host;                ///< instead of what the events say; empty: as they say
   /// Called now and then: which file, how much of it is read, of how much.
   std::function<void(const std::filesystem::path&, std::uint64_t done, std::uint64_t all)> progress;
 };
