@@ -134,12 +134,16 @@ class Checker {
     auto opened = directory().file(name);
     if (!opened && opened.error().code == Errc::NotFound) return std::nullopt;
     if (!opened) return std::unexpected(opened.error());
+    // Opened again at once: retention may remove it while it is read.
+    auto again = form == Form::Encrypted ? directory().file(name) : Result<OpenFile>(OpenFile{});
+    if (!again && again.error().code == Errc::NotFound) return std::nullopt;
+    if (!again) return std::unexpected(again.error());
     FormCheck check{.form = form, .file = std::string(seal::name_of(segment_.stream)) + "/" + name};
     auto file = file_source(std::move(*opened), progress_);
     HashedSource hashed(*file);
     const auto done = form == Form::Plain    ? check_plain(hashed, check)
                       : form == Form::Packed ? check_packed(hashed, check)
-                                             : check_encrypted(hashed, name, check);
+                                             : check_encrypted(hashed, std::move(*again), check);
     if (!done) return std::unexpected(done.error());
     if (form == Form::Plain) return check;
     const auto hash = hashed.finish(kFileBytesMax);
@@ -156,15 +160,13 @@ class Checker {
   }
 
   /// Twice through the file: the seed stands at its end.
-  Status check_encrypted(ByteSource& encrypted, const std::string& name, FormCheck& check) {
+  Status check_encrypted(ByteSource& encrypted, OpenFile again, FormCheck& check) {
     if (inputs_.identity.empty()) return {};
     const auto whole = find_seed(encrypted, check);
     if (!whole) return std::unexpected(whole.error());
     if (!check.refused.empty() || check.lacks_seed) return {};
-    auto again = directory().file(name);
-    if (!again) return std::unexpected(again.error());
     Progress uncounted;
-    const auto file = file_source(std::move(*again), uncounted);
+    const auto file = file_source(std::move(again), uncounted);
     auto decrypted = age_source(*file, inputs_.identity);
     if (!decrypted) return std::unexpected(decrypted.error());
     HashedSource packed(**decrypted);
