@@ -99,7 +99,7 @@ class TreeText {
       add_deed(indent, Ink::Dim, "mapped", count_text(branch.modules, "code file"));
   }
 
-  std::string fate_of(const query::Branch& branch) {
+  std::string fate_of(const query::Branch& branch) const {
     const std::string start = time_of_day(branch.process.start, style_.zone);
     if (!branch.end) return fmt::format("[{} ]", start);
     const std::string lived = duration_text(branch.end->ns - branch.process.start.ns);

@@ -105,12 +105,14 @@ Result<std::vector<Files>> list_stream(Disk& disk, const Layout& layout, SealStr
         Files found;
         if (tell_plain(found, ending)) tell_plain(add(number, entry.bytes), ending);
       });
-  if (done)
+  if (done) {
     done = for_each_encrypted(disk, layout, stream, [&](std::uint64_t number, std::uint64_t bytes) {
       add(number, bytes).has_encrypted = true;
     });
+  }
   if (!done) return std::unexpected(done.error());
   std::vector<Files> all;
+  all.reserve(by_number.size());
   for (const auto& [number, files] : by_number)
     all.push_back(files);
   return all;
@@ -213,10 +215,11 @@ Result<std::vector<SegmentFiles>> list_segments(Disk& disk, const Layout& layout
                                        ending == ".idx" || ending == ".blocks";
                               });
   // An index or a list of blocks alone is none.
-  if (segments)
+  if (segments) {
     std::erase_if(*segments, [](const SegmentFiles& segment) {
       return !segment.has_csv && !segment.has_packed && !segment.has_encrypted;
     });
+  }
   return segments;
 }
 
