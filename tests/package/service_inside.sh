@@ -30,6 +30,7 @@ pid=$(property MainPID)
 kill -STOP "$pid"
 wait_for 20 runs_as_other_than "$pid" || fail "a stopped recorder was not replaced"
 rm /run/systemd/system/alibi.service.d/watchdog.conf
+systemctl daemon-reload
 
 "$(dirname "$0")/encrypted_inside.sh" || exit 1
 
