@@ -1,6 +1,7 @@
 #include "disclose/collection.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "disclose/leaf_search.hpp"
 #include "disclose/packet_choice.hpp"
@@ -157,23 +158,28 @@ Status Collection::take_events(std::uint64_t index, const seal::BlockLeaf& block
   return {};
 }
 
+/// A block is read when it has a packet that is wanted, and those before it in the same file
+/// then, because interfaces and processes may be described there.
 Status Collection::take_packets(std::uint64_t index, const seal::BlockLeaf& block) {
   if (!numbers_ || is_covering_) return {};
-  if (!descriptions_.empty() && descriptions_.front().block.segment != block.segment)
-    descriptions_.clear();
-  const bool is_late = block.first != 0 && numbers_->lower_bound(block.first) == numbers_->end();
-  if (is_late) return {};
+  if (!waiting_.empty() && waiting_.back().second.segment != block.segment) waiting_.clear();
+  waiting_.emplace_back(index, block);
+  const auto next = numbers_->lower_bound(block.first);
+  if (next == numbers_->end() || *next > block.last) return {};
+  for (const auto& [leaf, waiting] : std::exchange(waiting_, {})) {
+    if (auto done = show_packets(leaf, waiting); !done) return done;
+  }
+  return {};
+}
+
+Status Collection::show_packets(std::uint64_t index, const seal::BlockLeaf& block) {
   const auto bytes = packets_.read(block);
   if (!bytes) return std::unexpected(bytes.error());
   auto items = packet_items(*numbers_, *bytes);
   if (items.empty()) return {};
   auto shown = show(index, block, packets_, *bytes, std::move(items));
   if (!shown) return std::unexpected(shown.error());
-  descriptions_.push_back(std::move(*shown));
-  if (descriptions_.back().shown == 0) return {};
-  for (ShownBlock& one : descriptions_)
-    add(std::move(one));
-  descriptions_.clear();
+  add(std::move(*shown));
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -62,6 +63,7 @@ class Collection {
   Status take_each(seal::LeafTree& leaves, const std::set<std::uint64_t>& indexes);
   Status take_events(std::uint64_t index, const seal::BlockLeaf& block);
   Status take_packets(std::uint64_t index, const seal::BlockLeaf& block);
+  Status show_packets(std::uint64_t index, const seal::BlockLeaf& block);
   Status learn_columns();
   Result<ShownBlock> show(std::uint64_t index, const seal::BlockLeaf& block, PlainBytes& source,
                           std::string_view bytes, std::vector<std::uint64_t> items);
@@ -77,7 +79,8 @@ class Collection {
   std::optional<LineChoice> lines_;
   std::optional<std::set<std::uint64_t>> numbers_;  ///< of the packets that are shown
   std::map<std::uint64_t, ShownBlock> blocks_;      ///< by leaf
-  std::vector<ShownBlock> descriptions_;            ///< of the file of packets, until one is shown
+  /// Leaf and block: of a file of packets, not read yet.
+  std::vector<std::pair<std::uint64_t, seal::BlockLeaf>> waiting_;
   WallNs first_time_;
   WallNs last_time_;
   bool is_covering_ = false;

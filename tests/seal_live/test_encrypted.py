@@ -139,7 +139,7 @@ def disclosed(log, key, identity, scratch):
     call(ALIBI, "disclose", "--dir", copy, "--identity", identity, "--from", when["from"], "--to", when["to"],
          "--packets", "-o", bundle)
     said = verify(bundle, key)
-    that(said["verdict"] in PASSING and said["records"] > 0 and said["packets"] > 0, said)
+    that(said["verdict"] in PASSING and said["packets"] > 0, said)
     bundle = os.path.join(scratch, "bundle-none")
     done = call(ALIBI, "disclose", "--dir", copy, *wanted, "-o", bundle, status=5)
     that("--identity FILE" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr)
