@@ -106,6 +106,22 @@ class Bundles(unittest.TestCase):
         self.assertEqual([claim[0] for claim in self.claims(bundle)], ["alibi-disclosure", "origin", "made", "hidden_columns"])
         self.assertIn("a sample", done.stdout)
 
+    def test_a_record_that_is_searched_has_the_same_bundle(self):
+        found, _ = self.disclose("--record", "36")
+        self.assertLess(int((self.log / "log" / "checkpoint").read_text().splitlines()[1]), 256)
+        bundles = self.log / "log" / "tile" / "entries" / "000.p"  # none of them is good: all leaves are read
+        bundles.mkdir(parents=True)
+        (bundles / "255").write_bytes(b"no bundle")
+        try:
+            read, _ = self.disclose("--record", "36")
+        finally:
+            shutil.rmtree(self.log / "log" / "tile")
+        names = {path.relative_to(found) for path in found.rglob("*") if path.is_file()}
+        self.assertEqual(names, {path.relative_to(read) for path in read.rglob("*") if path.is_file()})
+        self.assertTrue((found / "cosigned.txt").read_text())
+        for name in names - {pathlib.Path(name) for name in ("claims.csv", "README.txt", "SHA256SUMS")}:
+            self.assertEqual((found / name).read_bytes(), (read / name).read_bytes(), name)
+
     def test_a_process_cut_by_an_interval_is_not_claimed(self):
         bundle, done = self.disclose("--process", story.CHILD, "--to", "2026-11-01T10:00:20Z")
         self.assertEqual(self.verdict(bundle), "PASS")
