@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/bin/bash
 # For scripts to source: packages of another Debian suite, from the archive that this
 # machine itself uses; its sources stay as they are. Functions that cannot go on
 # say why and return 77.
