@@ -1,5 +1,5 @@
 #pragma once
-// Numbers out of bytes, in the order a format asks for. Every
+// Numbers out of bytes and into bytes, in the order a format asks for. Every
 // read is checked: beyond the end it is empty, so that no caller can forget.
 
 #include <bit>
@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace alibi::packet {
 
@@ -32,6 +33,14 @@ template <std::integral T>
 [[nodiscard]] std::optional<T> read_number(ByteSpan bytes, std::size_t at, std::endian order) {
   if (at > bytes.size() || bytes.size() - at < sizeof(T)) return std::nullopt;
   return load<T>(bytes, at, order);
+}
+
+template <std::integral T>
+void put(std::vector<std::byte>& out, T value, std::endian order) {
+  value = in_order(value, order);
+  const std::size_t at = out.size();
+  out.resize(at + sizeof value);
+  std::memcpy(out.data() + at, &value, sizeof value);
 }
 
 }  // namespace alibi::packet

@@ -27,9 +27,7 @@ struct Writer {
 
   template <std::integral T>
   Writer& add(T value) {
-    const T stored = in_order(value, order);
-    const auto raw = std::as_bytes(std::span(&stored, 1));
-    bytes.insert(bytes.end(), raw.begin(), raw.end());
+    put(bytes, value, order);
     return *this;
   }
   Writer& text(std::string_view value) {
