@@ -184,18 +184,12 @@ static __always_inline void fill_device(struct alibi_packet *r, struct __sk_buff
   if (s) s->told_ifindex = r->ifindex;
 }
 
-static __always_inline void lose(void) {
-  struct alibi_counters *c = counters();
-  if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_PACKET]);
-  count_loss(ALIBI_RING_PACKET, ALIBI_RECORD_PACKET);
-}
-
 static __always_inline void send_on(struct __sk_buff *skb, struct socket_state *s, struct packet_view *v,
                                     u64 wake, const u32 room) {
   const u32 size = sizeof(struct alibi_packet) + room;
   struct alibi_packet *r = bpf_ringbuf_reserve(&al_ring_packet, size, 0);
   if (!r) {
-    lose();
+    lose_record(ALIBI_RING_PACKET, ALIBI_RECORD_PACKET);
     return;
   }
   __builtin_memset(r, 0, sizeof(*r));
@@ -236,7 +230,7 @@ static __always_inline int packet(struct __sk_buff *skb, bool is_out) {
   if (!s || s->packets++ < BEGINNING_PACKETS) v.matters = true;
   u64 unread = bpf_ringbuf_query(&al_ring_packet, BPF_RB_AVAIL_DATA);
   if (!v.matters && unread > c->packet_ring_bytes / 4 * 3) {
-    lose();
+    lose_record(ALIBI_RING_PACKET, ALIBI_RECORD_PACKET);
     return 1;
   }
   u32 n = v.take;

@@ -272,9 +272,7 @@ SEC("tp/syscalls/sys_exit_mount")
 int al_mount(struct syscall_exit *ctx) {
   struct alibi_mount *r = bpf_ringbuf_reserve(&al_ring_process, sizeof(*r), 0);
   if (!r) {
-    struct alibi_counters *c = counters();
-    if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_PROCESS]);
-    count_loss(ALIBI_RING_PROCESS, ALIBI_RECORD_MOUNT);
+    lose_record(ALIBI_RING_PROCESS, ALIBI_RECORD_MOUNT);
     return 0;
   }
   __builtin_memset(r, 0, sizeof(*r));
@@ -299,9 +297,7 @@ static __always_inline int deleted(long ret, s32 directory, u64 path, u64 to) {
   if (!bpf_map_lookup_elem(&al_image_names, &hash)) return 0;
   struct alibi_file_delete *r = bpf_ringbuf_reserve(&al_ring_process, sizeof(*r), 0);
   if (!r) {
-    struct alibi_counters *c = counters();
-    if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_PROCESS]);
-    count_loss(ALIBI_RING_PROCESS, ALIBI_RECORD_FILE_DELETE);
+    lose_record(ALIBI_RING_PROCESS, ALIBI_RECORD_FILE_DELETE);
     return 0;
   }
   __builtin_memset(r, 0, sizeof(*r));

@@ -20,9 +20,7 @@ static __always_inline void emit_dns_of(struct __sk_buff *skb, struct socket_sta
   const u32 size = sizeof(struct alibi_dns) + room;
   struct alibi_dns *r = bpf_ringbuf_reserve(&al_ring_network, size, 0);
   if (!r) {
-    struct alibi_counters *c = counters();
-    if (c) TAKE_NUMBER(c->attempts[ALIBI_RING_NETWORK]);
-    count_loss(ALIBI_RING_NETWORK, ALIBI_RECORD_DNS);
+    lose_record(ALIBI_RING_NETWORK, ALIBI_RECORD_DNS);
     return;
   }
   __builtin_memset(r, 0, sizeof(*r));

@@ -45,6 +45,13 @@ static __always_inline void count_loss(u32 ring, u16 kind) {
   if (c) __sync_fetch_and_add(&c->lost[ring][kind], 1);
 }
 
+/* One that found no room and was not numbered yet: its number is taken too. */
+static __always_inline void lose_record(u32 ring, u16 kind) {
+  struct alibi_counters *c = counters();
+  if (c) TAKE_NUMBER(c->attempts[ring]);
+  count_loss(ring, kind);
+}
+
 static __always_inline void emit_process(void *record, u16 kind, u64 size) {
   if (!number_record(record, ALIBI_RING_PROCESS, kind, size)) return;
   if (bpf_ringbuf_output(&al_ring_process, record, size, wake_flags(&al_ring_process)))
